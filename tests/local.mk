@@ -1,0 +1,2 @@
+# Each part's tests have a fragment of their own.
+EXTRA_DIST += tests/unit/check.h
