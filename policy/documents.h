@@ -1,0 +1,83 @@
+/* The signed documents that the judge reads: certificate, request, policy, revocation epoch statement (docs/formats.md). Parsing
+ * only: call it after the signature was verified. Pure. */
+#ifndef SEB_POLICY_DOCUMENTS_H
+#define SEB_POLICY_DOCUMENTS_H
+
+#include "base/jws.h"
+
+#define NAME_LEN 64
+#define DOMAIN_LEN 128
+#define RESOURCE_LEN 1024
+#define ETAG_LEN 256
+#define MEDIA_TYPE_LEN 127
+#define OPERATION_LEN 32
+#define BODY_BYTES_MAX 32768
+enum risk { RISK_L0, RISK_L1, RISK_L2, RISK_L3, RISK_L4, RISK_L5, RISK_LEVELS };
+const char *risk_name(enum risk r);
+
+struct body_ref {
+    bool present;
+    struct digest sha256;
+    int64_t length;
+    char media_type[MEDIA_TYPE_LEN + 1];
+};
+struct mutation {
+    char target[NAME_LEN + 1], operation[OPERATION_LEN + 1], resource[RESOURCE_LEN + 1];
+    struct body_ref body;
+};
+struct precondition {
+    bool absent, has_etag, has_sha256;
+    char etag[ETAG_LEN + 1];
+    struct digest sha256;
+};
+struct contract {
+    struct mutation mutation;
+    struct precondition pre;
+    int64_t credential_s;
+    enum risk risk;
+};
+struct certificate {
+    struct digest digest; /* of the payload bytes */
+    char aud[DOMAIN_LEN + 1], cid[NAME_LEN + 1];
+    struct pubkey *agent; /* owned */
+    struct contract contract;
+    int64_t epoch, policy_epoch, iat, nbf, exp;
+    struct digest evidence, state;
+    enum risk risk;
+};
+/* keys may be NULL: then the agent's key is parsed afresh. */
+MUST_USE result certificate_parse(struct span payload, struct keycache *keys, struct certificate *ret);
+void certificate_free(struct certificate *c); /* what it owns; accepts zeroed */
+
+struct request {
+    struct digest digest;      /* of the payload bytes */
+    struct digest core;        /* without iat and wait_ms */
+    struct digest certificate;
+    char id[NAME_LEN + 1];
+    int64_t iat, wait_ms;
+    struct mutation mutation;
+};
+MUST_USE result request_parse(struct span payload, struct request *ret);
+
+struct policy; /* opaque, counted */
+MUST_USE result policy_parse(struct span payload, struct policy **ret);
+void policy_free(struct policy *p);
+struct policy *policy_hold(struct policy *p);
+const struct digest *policy_digest(const struct policy *p);
+const char *policy_domain(const struct policy *p);
+int64_t policy_epoch_of(const struct policy *p);
+/* The token that may hold the mint key: false where the policy names none. Texts live as long as the policy. */
+bool policy_hsm(const struct policy *p, const char **ret_manufacturer, const char **ret_model, const char **ret_serial);
+int64_t policy_credential_s(const struct policy *p);
+
+struct epoch_statement {
+    struct digest digest;
+    char domain[DOMAIN_LEN + 1];
+    int64_t epoch, iat, exp;
+};
+MUST_USE result epoch_parse(struct span payload, struct epoch_statement *ret);
+/* Whether `next` may follow `last` (NULL: none was loaded): not_newer, domain_mismatch. */
+MUST_USE result epoch_follows(const struct epoch_statement *last, const struct epoch_statement *next, const char *domain);
+MUST_USE result policy_follows(const struct policy *last, const struct policy *next, const char *domain);
+
+#endif

@@ -1,0 +1,116 @@
+/* Log entries: canonical JSON, each type one struct, written and read (docs/formats.md, "Log entries"). Pure.
+ * A permitting decision can be written only with a permit, which only the judge builds (policy/judge.h). */
+#ifndef SEB_ENTRY_ENTRY_H
+#define SEB_ENTRY_ENTRY_H
+
+#include "base/digest.h"
+#include "base/json.h"
+
+#define ENTRY_MAX 65535
+#define NAME_MAX_ 64
+#define DOMAIN_MAX 128
+#define RESOURCE_MAX 1024
+#define ETAG_MAX 256
+#define RUN_SIZE 16
+#define NO_INDEX UINT64_MAX
+
+struct permit; /* policy/judge.h */
+
+enum entry_type { ENTRY_START = 1, ENTRY_STOP, ENTRY_POLICY, ENTRY_EPOCH, ENTRY_READ, ENTRY_DECISION, ENTRY_OUTCOME, ENTRY_NOISE };
+enum key_role { ROLE_ATTESTATION, ROLE_RECORD, ROLE_MINT, ROLES };
+enum read_purpose { READ_DRIFT = 1, READ_RECONCILE };
+enum outcome_result { RESULT_APPLIED = 1, RESULT_REJECTED, RESULT_FAILED, RESULT_NOT_APPLIED, RESULT_OPEN };
+enum evidence { EVIDENCE_RESPONSE = 1, EVIDENCE_NEVER_SENT, EVIDENCE_MINT_REFUSED, EVIDENCE_STATE, EVIDENCE_STATE_UNCHANGED, EVIDENCE_STATE_OTHER, EVIDENCE_NONE };
+const char *outcome_name(enum outcome_result r);
+const char *evidence_name(enum evidence e);
+
+struct key_identity {
+    struct digest kid;
+    char backend[8]; /* "tpm" or "pkcs11" */
+    struct digest evidence;
+};
+struct start_entry {
+    uint8_t run[RUN_SIZE];
+    char domain[DOMAIN_MAX + 1], instance[NAME_MAX_ + 1], program[64];
+    struct digest config;
+    struct key_identity key[ROLES];
+};
+struct read_entry {
+    uint8_t run[RUN_SIZE];
+    enum read_purpose purpose;
+    struct digest certificate;
+    char target[NAME_MAX_ + 1], resource[RESOURCE_MAX + 1];
+    int64_t iat, exp;
+    struct digest mint_key;
+    uint64_t decision; /* NO_INDEX unless it reconciles */
+};
+struct live_state {
+    uint64_t read; /* index of the read entry */
+    bool exists, has_etag;
+    struct digest sha256;
+    int64_t length;
+    char etag[ETAG_MAX + 1];
+};
+struct decision_entry {
+    uint8_t run[RUN_SIZE];
+    struct digest agent, request, certificate, policy, statement;
+    char request_id[NAME_MAX_ + 1], cid[NAME_MAX_ + 1];
+    int64_t policy_epoch, epoch;
+    bool has_target;
+    char target_kind[16], target_prefix[RESOURCE_MAX + 1];
+    bool has_body;
+    struct digest body;
+    bool used;
+    bool has_live;
+    struct live_state live;
+    bool permitted;
+    char rule[16], code[40];  /* of a refusal */
+    int64_t iat, exp;         /* of a permit */
+    struct digest mint_key;   /* of a permit */
+};
+struct outcome_entry {
+    uint64_t decision;
+    struct digest leaf;
+    enum outcome_result result;
+    bool final;
+    enum evidence evidence;
+    char code[40];     /* "" where there is none */
+    int64_t http_status; /* 0 where there is none */
+    bool has_etag;
+    char etag[ETAG_MAX + 1];
+    uint64_t read; /* NO_INDEX where there is none */
+};
+#define NOISE_CODES 64
+struct noise_entry {
+    int64_t from, until;
+    unsigned n;
+    struct {
+        char code[40];
+        int64_t count;
+    } count[NOISE_CODES];
+};
+
+/* What each type holds, and the time in milliseconds. */
+struct entry {
+    enum entry_type type;
+    int64_t time;
+    union {
+        struct start_entry start;
+        struct { uint8_t run[RUN_SIZE]; } stop;
+        struct { struct digest policy; int64_t policy_epoch; } policy;
+        struct { struct digest statement; int64_t epoch; } epoch;
+        struct read_entry read;
+        struct decision_entry decision;
+        struct outcome_entry outcome;
+        struct noise_entry noise;
+    };
+};
+
+/* Appends the canonical form of any entry but a permitting decision, which is refused with invariant. too_long beyond ENTRY_MAX. */
+MUST_USE result entry_write(const struct entry *e, struct buf *out);
+/* A permitting decision; the permit is the proof that the judge was asked. NULL is refused with invariant. */
+MUST_USE result entry_write_permit(const struct entry *e, const struct permit *permit, struct buf *out);
+/* Strict: closed members, canonical bytes; bad_entry otherwise. */
+MUST_USE result entry_read(struct span text, struct entry *ret);
+
+#endif
