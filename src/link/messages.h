@@ -1,0 +1,115 @@
+/* The fields of each message, put and read. What is read views the message. A read refuses bytes left over. */
+#ifndef SEB_LINK_MESSAGES_H
+#define SEB_LINK_MESSAGES_H
+
+#include "base/jws.h"
+#include "link/link.h"
+
+/* A JWS in parts: blob32 payload, u8 n, n × (32-byte kid, blob16 protected, blob16 signature). */
+MUST_USE result parts_put(struct buf *b, const struct jws *j);
+MUST_USE result parts_read(struct reader *r, struct jws *ret);
+
+struct submit_message { /* front → core */
+    uint32_t uid;
+    struct jws certificate, request; /* the request has exactly one signature */
+    struct span body;
+};
+MUST_USE result submit_put(struct buf *b, const struct submit_message *m);
+MUST_USE result submit_read(struct span fields, struct submit_message *ret);
+
+enum admin_operation { ADMIN_STATUS = 1, ADMIN_POLICY, ADMIN_EPOCH };
+struct admin_message { /* front → core */
+    enum admin_operation operation;
+    struct jws statement; /* empty for status */
+};
+MUST_USE result admin_put(struct buf *b, const struct admin_message *m);
+MUST_USE result admin_read(struct span fields, struct admin_message *ret);
+
+struct noise_message { /* front → core */
+    uint16_t code; /* enum seb_code */
+    uint32_t count;
+};
+MUST_USE result noise_put(struct buf *b, const struct noise_message *m);
+MUST_USE result noise_read(struct span fields, struct noise_message *ret);
+
+/* REPLY front ← core and KEYS core ← keeper: one blob32 of JSON. */
+MUST_USE result text_put(struct buf *b, struct span json);
+MUST_USE result text_read(struct span fields, struct span *ret_json);
+
+struct resume_message { /* core → keeper */
+    uint64_t size;
+    unsigned n;
+    struct digest hash[64]; /* the frontier, largest subtree first */
+    struct span note;       /* empty: none was ever signed */
+};
+MUST_USE result resume_put(struct buf *b, const struct resume_message *m);
+MUST_USE result resume_read(struct span fields, struct resume_message *ret);
+
+/* POLICY, EPOCH: parts alone. */
+MUST_USE result statement_put(struct buf *b, const struct jws *j);
+MUST_USE result statement_read(struct span fields, struct jws *ret);
+
+/* APPEND core → keeper: u64 index of the first, u16 n, n × blob32 entry. Begin, add each, and read one after another. */
+MUST_USE result append_begin(struct buf *b, uint64_t first);
+MUST_USE result append_add(struct buf *b, struct span entry);
+struct append_reader {
+    struct reader r;
+    uint64_t index; /* of the entry that append_next gave */
+    unsigned left;
+};
+MUST_USE result append_open(struct span fields, struct append_reader *ret);
+MUST_USE result append_next(struct append_reader *a, struct span *ret_entry); /* while left > 0; the last checks the end */
+
+struct mint_message { /* core → keeper */
+    uint64_t index; /* of the entry that it is for */
+    struct jws certificate;
+    struct span body;
+};
+MUST_USE result mint_put(struct buf *b, const struct mint_message *m);
+MUST_USE result mint_read(struct span fields, struct mint_message *ret);
+
+enum loaded_what { LOADED_RESUME = 1, LOADED_POLICY, LOADED_EPOCH };
+struct code_message { /* keeper → core: RESUMED, LOADED, MINT_REFUSED, HEALTH */
+    uint16_t code;    /* enum seb_code */
+    uint8_t what;     /* enum loaded_what, or 0 */
+    uint32_t foreign; /* of HEALTH and MINT_REFUSED */
+};
+MUST_USE result code_put(struct buf *b, const struct code_message *m);
+MUST_USE result code_read(struct span fields, struct code_message *ret); /* an unknown code is illegal_message */
+
+struct checkpoint_message { /* keeper → core */
+    uint64_t size;
+    struct span note;
+};
+MUST_USE result checkpoint_put(struct buf *b, const struct checkpoint_message *m);
+MUST_USE result checkpoint_read(struct span fields, struct checkpoint_message *ret);
+
+struct quote_message { /* keeper → core */
+    uint64_t size;
+    struct span attest, signature, preimage;
+};
+MUST_USE result quote_put(struct buf *b, const struct quote_message *m);
+MUST_USE result quote_read(struct span fields, struct quote_message *ret);
+
+struct call_message { /* keeper → runner */
+    uint8_t use; /* 1 read, 2 mutate */
+    struct span target, method, url, precondition, precondition_value, media_type;
+    struct span credential, body;
+};
+MUST_USE result call_put(struct buf *b, const struct call_message *m);
+MUST_USE result call_read(struct span fields, struct call_message *ret);
+
+enum answer_phase { ANSWER_NEVER_SENT, ANSWER_NONE, ANSWER_WHOLE };
+struct answer_message { /* runner → core */
+    enum answer_phase phase;
+    uint16_t code; /* enum seb_code */
+    uint32_t foreign, http_status;
+    bool has_etag, has_body;
+    struct span etag;
+    struct digest body_sha256;
+    uint64_t body_length;
+};
+MUST_USE result answer_put(struct buf *b, const struct answer_message *m);
+MUST_USE result answer_read(struct span fields, struct answer_message *ret);
+
+#endif
