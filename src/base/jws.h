@@ -9,6 +9,7 @@
 #define JWS_SIGNATURES_MAX 8
 #define JWS_HEADER_MAX 160
 #define JWS_PAYLOAD_MAX 32768
+#define JWS_TEXT_MAX 65536
 
 /* typ values (docs/formats.md). */
 #define TYP_CERTIFICATE "seb-certificate+jws"
