@@ -59,12 +59,12 @@ static bool is_integers_only(const json_t *v)
     case JSON_INTEGER:
         return json_integer_value(v) >= -JSON_INT_MAX && json_integer_value(v) <= JSON_INT_MAX;
     case JSON_ARRAY:
-        json_array_foreach(v, i, member)
+        json_array_foreach (v, i, member)
             if (!is_integers_only(member))
                 return false;
         return true;
     case JSON_OBJECT:
-        json_object_foreach((json_t *)v, key, member)
+        json_object_foreach ((json_t *)v, key, member)
             if (!is_integers_only(member))
                 return false;
         return true;
@@ -125,7 +125,7 @@ result json_closed(const json_t *v, const char *const *names)
     json_t *member;
     if (!json_is_object(v))
         return fail(E_bad_type);
-    json_object_foreach((json_t *)v, key, member)
+    json_object_foreach ((json_t *)v, key, member)
         if (!is_named(key, names))
             return fail(E_unknown_member);
     return OK;

@@ -86,8 +86,7 @@ static result put_array(const json_t *a, unsigned depth, struct buf *out)
     size_t i;
     json_t *v;
     TRY(buf_u8(out, '['));
-    json_array_foreach(a, i, v)
-    {
+    json_array_foreach (a, i, v) {
         if (i)
             TRY(buf_u8(out, ','));
         TRY(put_value(v, depth, out));

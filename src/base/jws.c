@@ -101,8 +101,7 @@ static result decode_general(const json_t *v, struct buf *arena, struct places *
     size_t n = json_array_size(signatures);
     if (n < 1 || n > JWS_SIGNATURES_MAX)
         return fail(E_bad_jws);
-    json_array_foreach(signatures, i, one)
-    {
+    json_array_foreach (signatures, i, one) {
         TRY(json_closed(one, (const char *const[]){ "protected", "signature", NULL }));
         TRY(decode_signature(one, arena, p));
     }

@@ -4,8 +4,8 @@
 #include "base/point.h"
 
 /* RFC 5480 section 2.1.1 with prime256v1 named, the point uncompressed. */
-static const uint8_t p256_spki[] = { 0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06,
-    0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04 };
+static const uint8_t p256_spki[] = { 0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
+    0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04 };
 /* RFC 8410 section 4. */
 static const uint8_t ed25519_spki[] = { 0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00 };
 #define SPKI_MAX 128
@@ -31,8 +31,8 @@ result point_from_jwk(const json_t *jwk, struct point *ret)
     struct point p = { 0 };
     bool p256 = member_is(jwk, "kty", "EC") && member_is(jwk, "crv", "P-256") && coordinate(jwk, "x", p.x) &&
                 coordinate(jwk, "y", p.y) && json_object_size(jwk) == 4;
-    bool ed25519 = member_is(jwk, "kty", "OKP") && member_is(jwk, "crv", "Ed25519") && coordinate(jwk, "x", p.x) &&
-                   json_object_size(jwk) == 3;
+    bool ed25519 =
+        member_is(jwk, "kty", "OKP") && member_is(jwk, "crv", "Ed25519") && coordinate(jwk, "x", p.x) && json_object_size(jwk) == 3;
     if (!p256 && !ed25519)
         return fail(E_bad_key);
     p.alg = p256 ? ALG_ES256 : ALG_EDDSA;

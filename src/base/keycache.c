@@ -41,8 +41,8 @@ void keycache_free(struct keycache *c)
 
 static struct place *set_of(struct keycache *c, const struct digest *thumbprint)
 {
-    uint32_t start = (uint32_t)thumbprint->b[0] << 24 | (uint32_t)thumbprint->b[1] << 16 | (uint32_t)thumbprint->b[2] << 8 |
-                     thumbprint->b[3];
+    uint32_t start =
+        (uint32_t)thumbprint->b[0] << 24 | (uint32_t)thumbprint->b[1] << 16 | (uint32_t)thumbprint->b[2] << 8 | thumbprint->b[3];
     return c->places + (size_t)(start % c->sets) * WAYS;
 }
 

@@ -12,5 +12,6 @@ libbase_a_SOURCES = \
 	src/base/key_forms.c src/base/keycache.c src/base/point.h src/base/pubkey.c src/base/pubkey.h \
 	src/base/log.c src/base/log.h \
 	src/base/random.c src/base/random.h \
-	src/base/secret.c src/base/secret.h
+	src/base/secret.c src/base/secret.h \
+	src/base/worker.c src/base/worker.h
 BASE_LIBS = libbase.a $(JANSSON_LIBS) $(CRYPTO_LIBS)

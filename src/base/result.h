@@ -18,7 +18,16 @@ enum seb_code {
 enum blame { BLAME_NOBODY, BLAME_AGENT, BLAME_AUTHORITY, BLAME_OPERATOR, BLAME_KEYS, BLAME_TARGET, BLAME_US };
 
 /* Whose code `foreign` is. */
-enum foreign { FOREIGN_NONE, FOREIGN_ERRNO, FOREIGN_TSS2, FOREIGN_PKCS11, FOREIGN_CURL, FOREIGN_SQLITE, FOREIGN_NNG, FOREIGN_OPENSSL };
+enum foreign {
+    FOREIGN_NONE,
+    FOREIGN_ERRNO,
+    FOREIGN_TSS2,
+    FOREIGN_PKCS11,
+    FOREIGN_CURL,
+    FOREIGN_SQLITE,
+    FOREIGN_NNG,
+    FOREIGN_OPENSSL
+};
 
 typedef struct {
     uint64_t bits; /* code in 0..15, enum foreign in 16..31, the foreign code in 32..63 */
@@ -64,11 +73,11 @@ enum seb_code code_named(const char *name);
 const char *result_text(result r, char *text, unsigned n);
 
 /* Returns from the calling function, which must return result, when expr failed. */
-#define TRY(expr)                      \
-    do {                               \
-        result try_result_ = (expr);   \
-        if (!is_ok(try_result_))       \
-            return try_result_;        \
+#define TRY(expr)                    \
+    do {                             \
+        result try_result_ = (expr); \
+        if (!is_ok(try_result_))     \
+            return try_result_;      \
     } while (0)
 
 #endif

@@ -1,12 +1,12 @@
-/* A thread for work that blocks (a commit, a TPM command, a signature in an HSM): jobs go in, and come out in order on a queue whose
- * descriptor an event loop polls. */
+/* A thread for work that blocks (a commit, a TPM command, a signature in an HSM): jobs go in, and come out in order on a queue
+ * whose descriptor an event loop polls. */
 #ifndef SEB_BASE_WORKER_H
 #define SEB_BASE_WORKER_H
 
 #include "base/result.h"
 
 struct job {
-    struct job *next;                       /* the queues' own */
+    struct job *next; /* the queues' own */
     void (*run)(struct job *j, void *thread); /* on the worker's thread, with its context */
 };
 struct worker; /* opaque */
