@@ -1,2 +1,4 @@
 # Each part's tests have a fragment of their own.
+check_LIBRARIES =
 EXTRA_DIST += tests/unit/check.h
+include tests/base.mk
