@@ -42,6 +42,8 @@ MUST_USE result link_send(struct link *l, enum message_type type, uint64_t slot,
 MUST_USE result link_flush(struct link *l);
 /* *ret_got false: nothing there now. peer_gone at the end; illegal_message. */
 MUST_USE result link_receive(struct link *l, struct message *ret, bool *ret_got);
+/* Wipes what the last receive gave: for a message that carried a credential. */
+void link_forget(struct link *l);
 /* The same with a descriptor that travels along (LINK_CONTROL): fd is borrowed; *ret_fd is -1 where none came, else the caller's. */
 MUST_USE result link_send_fd(struct link *l, enum message_type type, uint64_t slot, struct span fields, int fd);
 MUST_USE result link_receive_fd(struct link *l, struct message *ret, bool *ret_got, int *ret_fd);

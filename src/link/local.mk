@@ -1,1 +1,4 @@
-# src/link
+noinst_LIBRARIES += liblink.a
+liblink_a_SOURCES = \
+	src/link/link.c src/link/link.h \
+	src/link/messages.c src/link/messages.h
