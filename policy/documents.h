@@ -13,7 +13,7 @@
 #define OPERATION_LEN 32
 #define BODY_BYTES_MAX 32768
 enum risk { RISK_L0, RISK_L1, RISK_L2, RISK_L3, RISK_L4, RISK_L5, RISK_LEVELS };
-const char *risk_name(enum risk r);
+const char *risk_name(enum risk r); /* "L0" */
 
 struct body_ref {
     bool present;
@@ -36,6 +36,9 @@ struct contract {
     int64_t credential_s;
     enum risk risk;
 };
+/* A contract alone, as an authority compiles it. */
+MUST_USE result contract_parse(struct span text, struct contract *ret);
+
 struct certificate {
     struct digest digest; /* of the payload bytes */
     char aud[DOMAIN_LEN + 1], cid[NAME_LEN + 1];

@@ -18,6 +18,9 @@ struct live_facts {
     const char *etag;
     struct digest sha256;
 };
+/* Facts that lack policy or epoch are refused with no_policy (by sig) and no_epoch (by rev): whoever asks the judge looks first. A
+ * certificate or request that didn't verify was never parsed: then its pointer is NULL, and signers.code or pop says why. Any
+ * other gap is refused with invariant. */
 struct facts {
     int64_t now_ms;
     const char *domain;                   /* this broker's */
@@ -43,18 +46,24 @@ struct refusal {
 /* Sig to replay: everything that can be said before live state is read. true: none refuses. */
 bool judge_before_read(const struct facts *f, struct refusal *ret);
 
-/* The permission for one mutation. Only the judge builds one. */
-struct permit {
-    const struct certificate *certificate;
-    int64_t iat, exp; /* of the credential, in seconds: exp is cut to contract, policy and certificate */
-    char if_match[ETAG_LEN + 1]; /* "" where the mutation creates */
-    int judge_only_;
-};
-/* All predicates. NULL and *ret where one refuses; else a permit in *room, returned as const: nobody else can write one that the log's
- * writer takes. Live state must be there (facts without it are refused by drift with read_failed). */
-const struct permit *judge(const struct facts *f, struct permit *room, struct refusal *ret);
+/* The permission for one mutation, opaque: only the judge builds one (policy/judge.c), so a permit in hand means that every predicate
+ * held. */
+struct permit;
+int64_t permit_iat(const struct permit *p); /* of the credential, in seconds: the facts' now */
+int64_t permit_exp(const struct permit *p); /* cut to contract, policy and certificate; at least a second after iat */
+/* The ETag that the call carries in If-Match: the contract's, else the one that was read; "" where the mutation creates. */
+const char *permit_if_match(const struct permit *p);
+void permit_free(struct permit *p); /* accepts NULL */
+void permit_free_pointer(struct permit **p);
+#define AUTO_PERMIT __attribute__((cleanup(permit_free_pointer))) struct permit
 
-/* The parts that the keeper holds again at mint time, on its own facts (policy, epoch, now): sig, time, policy, rev. */
+/* All predicates. A permit that the caller frees, or NULL and *ret: the first rule that refuses, with its code. Live state must be
+ * there (drift refuses facts without it with read_failed). Where memory is out, ret->rule is NULL and its code no_memory: that is
+ * no verdict, and is never recorded as one. */
+struct permit *judge(const struct facts *f, struct refusal *ret);
+
+/* The parts that the keeper holds again at mint time, on its own facts (domain, policy, epoch, certificate, signers, now; it has no
+ * request): sig, time, policy, rev. */
 bool judge_at_mint(const struct facts *f, struct refusal *ret);
 
 /* The table, for tests and documentation. */
