@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "link/link.h"
 
 #include "base/secret.h"

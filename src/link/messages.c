@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "link/messages.h"
 
 /* What is malformed here was made by another process of the broker, not by a peer: its name is illegal_message throughout. */
