@@ -2,3 +2,4 @@
 check_LIBRARIES =
 EXTRA_DIST += tests/unit/check.h
 include tests/base.mk
+include tests/keeper.mk
