@@ -98,6 +98,8 @@ result json_strict(struct span text, size_t max, json_t **ret)
     json_error_t error;
     if (text.n > max)
         return fail(E_too_long);
+    if (span_find(text, 0, 0) < text.n)
+        return fail(E_bad_json); /* Jansson 2.14 passes over a NUL behind a number */
     struct look look = look_at(text);
     if (look.depth > JSON_DEPTH_MAX)
         return fail(E_too_deep);
