@@ -1,1 +1,5 @@
-# src/entry
+noinst_LIBRARIES += libentry.a
+libentry_a_SOURCES = \
+	src/entry/entry.c src/entry/entry.h \
+	src/entry/fields.c src/entry/fields.h
+ENTRY_LIBS = libentry.a

@@ -66,7 +66,7 @@ bool store_batch_next_entry(const struct store_batch *b, size_t *at, struct span
 MUST_USE result store_batch_entry(struct store_batch *b, struct span entry, uint64_t *ret_index);
 /* What is stored already under kind and digest stays as it is. */
 MUST_USE result store_batch_blob(struct store_batch *b, enum blob_kind kind, const struct digest *d, struct span data);
-/* Reserves the certificate (Phi_replay): a cid or certificate that is used already is `invariant`. */
+/* Reserves the certificate (Phi_replay): a cid that is used already is `invariant`. */
 MUST_USE result store_batch_use(struct store_batch *b, const char *cid, const struct digest *certificate, uint64_t decision);
 /* (agent, id) that is stored already is `invariant`. */
 MUST_USE result store_batch_request(struct store_batch *b, const struct stored_request *r);

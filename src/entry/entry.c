@@ -1,0 +1,385 @@
+#include "config.h"
+
+#include "entry/entry.h"
+
+#include "entry/fields.h"
+
+static const char *const type_names[] = { "start", "stop", "policy", "epoch", "read", "decision", "outcome", "noise", NULL };
+static const char *const purpose_names[] = { "drift", "reconcile", NULL };
+static const char *const result_names[] = { "applied", "rejected", "failed", "not_applied", "open", NULL };
+static const char *const evidence_names[] = { "response", "never_sent", "mint_refused", "state", "state_unchanged", "state_other", "none", NULL };
+static const char *const role_names[ROLES] = { [ROLE_ATTESTATION] = "attestation", [ROLE_RECORD] = "record", [ROLE_MINT] = "mint" };
+
+const char *outcome_name(enum outcome_result r)
+{
+    return r >= RESULT_APPLIED && r <= RESULT_OPEN ? result_names[r - 1] : "unknown";
+}
+
+const char *evidence_name(enum evidence e)
+{
+    return e >= EVIDENCE_RESPONSE && e <= EVIDENCE_NONE ? evidence_names[e - 1] : "unknown";
+}
+
+static const struct field common_fields[] = {
+    FIELD(NUMBER, struct entry, time),
+    FIELD_CHOSEN(struct entry, type, type_names),
+};
+static const struct field start_fields[] = {
+    FIELD(BYTES, struct start_entry, config), FIELD(NAME, struct start_entry, domain), FIELD(NAME, struct start_entry, instance),
+    FIELD(TEXT, struct start_entry, program), FIELD(BYTES, struct start_entry, run),
+};
+static const struct field key_fields[] = {
+    FIELD(WORD, struct key_identity, backend),
+    FIELD(BYTES, struct key_identity, evidence),
+    FIELD(BYTES, struct key_identity, kid),
+};
+static const struct field stop_fields[] = {
+    FIELD_AS("run", BYTES, struct entry, stop.run),
+};
+static const struct field policy_fields[] = {
+    FIELD_AS("policy", BYTES, struct entry, policy.policy),
+    FIELD_AS("policy_epoch", NUMBER, struct entry, policy.policy_epoch),
+};
+static const struct field epoch_fields[] = {
+    FIELD_AS("epoch", NUMBER, struct entry, epoch.epoch),
+    FIELD_AS("statement", BYTES, struct entry, epoch.statement),
+};
+static const struct field read_fields[] = {
+    FIELD(BYTES, struct read_entry, certificate), FIELD(NUMBER, struct read_entry, exp), FIELD(NUMBER, struct read_entry, iat),
+    FIELD(BYTES, struct read_entry, mint_key), FIELD_CHOSEN(struct read_entry, purpose, purpose_names),
+    FIELD(TEXT, struct read_entry, resource), FIELD(BYTES, struct read_entry, run), FIELD(NAME, struct read_entry, target),
+};
+static const struct field reconcile_fields[] = {
+    FIELD(INDEX, struct read_entry, decision),
+};
+static const struct field decision_fields[] = {
+    FIELD(BYTES, struct decision_entry, agent), FIELD(BYTES, struct decision_entry, certificate),
+    FIELD(NAME, struct decision_entry, cid), FIELD(NUMBER, struct decision_entry, epoch),
+    FIELD(BYTES, struct decision_entry, policy), FIELD(NUMBER, struct decision_entry, policy_epoch),
+    FIELD(BYTES, struct decision_entry, request), FIELD(NAME, struct decision_entry, request_id),
+    FIELD(BYTES, struct decision_entry, run), FIELD(BYTES, struct decision_entry, statement),
+    FIELD(FLAG, struct decision_entry, used),
+};
+static const struct field target_fields[] = {
+    FIELD_AS("kind", WORD, struct decision_entry, target_kind),
+    FIELD_AS("prefix", TEXT, struct decision_entry, target_prefix),
+};
+static const struct field body_fields[] = {
+    FIELD(BYTES, struct decision_entry, body),
+};
+static const struct field live_fields[] = {
+    FIELD(FLAG, struct live_state, exists),
+    FIELD(INDEX, struct live_state, read),
+};
+static const struct field content_fields[] = {
+    FIELD(NUMBER, struct live_state, length),
+    FIELD(BYTES, struct live_state, sha256),
+};
+static const struct field live_etag_fields[] = {
+    FIELD(TEXT, struct live_state, etag),
+};
+static const struct field permit_fields[] = {
+    FIELD(NUMBER, struct decision_entry, exp),
+    FIELD(NUMBER, struct decision_entry, iat),
+    FIELD(BYTES, struct decision_entry, mint_key),
+};
+static const struct field refusal_fields[] = {
+    FIELD(WORD, struct decision_entry, code),
+    FIELD(WORD, struct decision_entry, rule),
+};
+static const struct field outcome_fields[] = {
+    FIELD(INDEX, struct outcome_entry, decision),
+    FIELD_CHOSEN(struct outcome_entry, evidence, evidence_names),
+    FIELD(FLAG, struct outcome_entry, final),
+    FIELD(BYTES, struct outcome_entry, leaf),
+    FIELD_CHOSEN(struct outcome_entry, result, result_names),
+};
+static const struct field outcome_code_fields[] = {
+    FIELD(WORD, struct outcome_entry, code),
+};
+static const struct field outcome_status_fields[] = {
+    FIELD(NUMBER, struct outcome_entry, http_status),
+};
+static const struct field outcome_etag_fields[] = {
+    FIELD(TEXT, struct outcome_entry, etag),
+};
+static const struct field outcome_read_fields[] = {
+    FIELD(INDEX, struct outcome_entry, read),
+};
+static const struct field noise_fields[] = {
+    FIELD(NUMBER, struct noise_entry, from),
+    FIELD(NUMBER, struct noise_entry, until),
+};
+
+/* Writing. */
+
+static result put_start(json_t *o, const struct start_entry *e)
+{
+    AUTO_JSON *keys = json_object();
+    TRY(fields_put(o, FIELDS(start_fields), e));
+    for (unsigned role = 0; role < ROLES; role++) {
+        AUTO_JSON *key = json_object();
+        TRY(fields_put(key, FIELDS(key_fields), &e->key[role]));
+        TRY(json_put_new(keys, role_names[role], json_incref(key)));
+    }
+    return json_put_new(o, "keys", json_incref(keys));
+}
+
+static result put_read(json_t *o, const struct read_entry *e)
+{
+    if ((e->purpose == READ_RECONCILE) != (e->decision != NO_INDEX))
+        return fail(E_bad_value);
+    TRY(fields_put(o, FIELDS(read_fields), e));
+    return e->decision == NO_INDEX ? OK : fields_put(o, FIELDS(reconcile_fields), e);
+}
+
+static result put_target(json_t *o, const struct decision_entry *e)
+{
+    if (!e->has_target)
+        return json_put_new(o, "target", json_null());
+    AUTO_JSON *target = json_object();
+    TRY(fields_put(target, FIELDS(target_fields), e));
+    return json_put_new(o, "target", json_incref(target));
+}
+
+static result put_live(json_t *o, const struct decision_entry *e)
+{
+    if (!e->has_live)
+        return json_put_new(o, "live", json_null());
+    AUTO_JSON *live = json_object();
+    TRY(fields_put(live, FIELDS(live_fields), &e->live));
+    if (e->live.exists)
+        TRY(fields_put(live, FIELDS(content_fields), &e->live));
+    if (e->live.exists && e->live.has_etag)
+        TRY(fields_put(live, FIELDS(live_etag_fields), &e->live));
+    return json_put_new(o, "live", json_incref(live));
+}
+
+static result put_decision(json_t *o, const struct decision_entry *e)
+{
+    TRY(fields_put(o, FIELDS(decision_fields), e));
+    TRY(json_put_text(o, "attestation", "none"));
+    TRY(e->has_body ? fields_put(o, FIELDS(body_fields), e) : json_put_new(o, "body", json_null()));
+    TRY(put_target(o, e));
+    TRY(put_live(o, e));
+    TRY(json_put_text(o, "verdict", e->permitted ? "permit" : "refuse"));
+    return e->permitted ? fields_put(o, FIELDS(permit_fields), e) : fields_put(o, FIELDS(refusal_fields), e);
+}
+
+static result put_outcome(json_t *o, const struct outcome_entry *e)
+{
+    /* Only an open outcome may be followed by another. */
+    if (!e->final && e->result != RESULT_OPEN)
+        return fail(E_bad_value);
+    if (e->http_status != 0 && (e->http_status < 100 || e->http_status > 599))
+        return fail(E_bad_value);
+    TRY(fields_put(o, FIELDS(outcome_fields), e));
+    if (e->code[0])
+        TRY(fields_put(o, FIELDS(outcome_code_fields), e));
+    if (e->http_status)
+        TRY(fields_put(o, FIELDS(outcome_status_fields), e));
+    if (e->has_etag)
+        TRY(fields_put(o, FIELDS(outcome_etag_fields), e));
+    return e->read == NO_INDEX ? OK : fields_put(o, FIELDS(outcome_read_fields), e);
+}
+
+static result put_noise(json_t *o, const struct noise_entry *e)
+{
+    AUTO_JSON *counts = json_object();
+    if (e->n > NOISE_CODES || e->from > e->until)
+        return fail(E_bad_value);
+    for (unsigned i = 0; i < e->n; i++) {
+        if (!is_word(e->count[i].code) || json_has(counts, e->count[i].code) || e->count[i].count < 1)
+            return fail(E_bad_value);
+        TRY(json_put_int(counts, e->count[i].code, e->count[i].count));
+    }
+    TRY(fields_put(o, FIELDS(noise_fields), e));
+    return json_put_new(o, "counts", json_incref(counts));
+}
+
+static result put_members(json_t *o, const struct entry *e)
+{
+    switch (e->type) {
+    case ENTRY_START:
+        return put_start(o, &e->start);
+    case ENTRY_STOP:
+        return fields_put(o, FIELDS(stop_fields), e);
+    case ENTRY_POLICY:
+        return fields_put(o, FIELDS(policy_fields), e);
+    case ENTRY_EPOCH:
+        return fields_put(o, FIELDS(epoch_fields), e);
+    case ENTRY_READ:
+        return put_read(o, &e->read);
+    case ENTRY_DECISION:
+        return put_decision(o, &e->decision);
+    case ENTRY_OUTCOME:
+        return put_outcome(o, &e->outcome);
+    case ENTRY_NOISE:
+        return put_noise(o, &e->noise);
+    }
+    return fail(E_bad_value);
+}
+
+static result write_any(const struct entry *e, struct buf *out)
+{
+    AUTO_BUF text = BUF(ENTRY_MAX);
+    AUTO_JSON *o = json_object();
+    TRY(fields_put(o, FIELDS(common_fields), e));
+    TRY(json_put_int(o, "v", 1));
+    TRY(put_members(o, e));
+    TRY(json_canonical(o, &text));
+    return buf_put(out, buf_span(&text));
+}
+
+static bool is_permit(const struct entry *e)
+{
+    return e->type == ENTRY_DECISION && e->decision.permitted;
+}
+
+result entry_write(const struct entry *e, struct buf *out)
+{
+    return is_permit(e) ? fail(E_invariant) : write_any(e, out);
+}
+
+result entry_write_permit(const struct entry *e, const struct permit *permit, struct buf *out)
+{
+    return permit && is_permit(e) ? write_any(e, out) : fail(E_invariant);
+}
+
+/* Reading: what each function leaves unchecked (unknown members, values where there should be none, the order of members) shows when
+ * the entry is written again. */
+
+static result get_start(const json_t *o, struct start_entry *ret)
+{
+    const json_t *keys, *key;
+    TRY(fields_get(o, FIELDS(start_fields), ret));
+    TRY(json_object_at(o, "keys", &keys));
+    for (unsigned role = 0; role < ROLES; role++) {
+        TRY(json_object_at(keys, role_names[role], &key));
+        TRY(fields_get(key, FIELDS(key_fields), &ret->key[role]));
+    }
+    return OK;
+}
+
+static result get_read(const json_t *o, struct read_entry *ret)
+{
+    ret->decision = NO_INDEX;
+    TRY(fields_get(o, FIELDS(read_fields), ret));
+    return json_has(o, "decision") ? fields_get(o, FIELDS(reconcile_fields), ret) : OK;
+}
+
+static bool is_null(const json_t *o, const char *name)
+{
+    return json_is_null(json_object_get(o, name));
+}
+
+static result get_live(const json_t *o, struct live_state *ret)
+{
+    const json_t *live;
+    TRY(json_object_at(o, "live", &live));
+    TRY(fields_get(live, FIELDS(live_fields), ret));
+    ret->has_etag = json_has(live, "etag");
+    if (ret->exists)
+        TRY(fields_get(live, FIELDS(content_fields), ret));
+    return ret->has_etag ? fields_get(live, FIELDS(live_etag_fields), ret) : OK;
+}
+
+static result get_decision(const json_t *o, struct decision_entry *ret)
+{
+    const json_t *target;
+    const char *verdict;
+    TRY(fields_get(o, FIELDS(decision_fields), ret));
+    ret->has_body = !is_null(o, "body");
+    ret->has_target = !is_null(o, "target");
+    ret->has_live = !is_null(o, "live");
+    if (ret->has_body)
+        TRY(fields_get(o, FIELDS(body_fields), ret));
+    if (ret->has_target) {
+        TRY(json_object_at(o, "target", &target));
+        TRY(fields_get(target, FIELDS(target_fields), ret));
+    }
+    if (ret->has_live)
+        TRY(get_live(o, &ret->live));
+    TRY(json_text(o, "verdict", 8, &verdict));
+    ret->permitted = span_is(span_text(verdict), "permit");
+    return ret->permitted ? fields_get(o, FIELDS(permit_fields), ret) : fields_get(o, FIELDS(refusal_fields), ret);
+}
+
+static result get_outcome(const json_t *o, struct outcome_entry *ret)
+{
+    ret->read = NO_INDEX;
+    TRY(fields_get(o, FIELDS(outcome_fields), ret));
+    ret->has_etag = json_has(o, "etag");
+    if (json_has(o, "code"))
+        TRY(fields_get(o, FIELDS(outcome_code_fields), ret));
+    if (json_has(o, "http_status"))
+        TRY(fields_get(o, FIELDS(outcome_status_fields), ret));
+    if (ret->has_etag)
+        TRY(fields_get(o, FIELDS(outcome_etag_fields), ret));
+    return json_has(o, "read") ? fields_get(o, FIELDS(outcome_read_fields), ret) : OK;
+}
+
+static result get_noise(const json_t *o, struct noise_entry *ret)
+{
+    const json_t *counts;
+    const char *code;
+    json_t *count;
+    TRY(fields_get(o, FIELDS(noise_fields), ret));
+    TRY(json_object_at(o, "counts", &counts));
+    json_object_foreach((json_t *)counts, code, count)
+    {
+        struct span name = span_text(code);
+        if (ret->n == NOISE_CODES || name.n >= sizeof(ret->count[0].code))
+            return fail(E_bad_value);
+        TRY(span_copy(name, ret->count[ret->n].code, name.n));
+        TRY(json_int(counts, code, 1, JSON_INT_MAX, &ret->count[ret->n].count));
+        ret->n++;
+    }
+    return OK;
+}
+
+static result get_members(const json_t *o, struct entry *ret)
+{
+    switch (ret->type) {
+    case ENTRY_START:
+        return get_start(o, &ret->start);
+    case ENTRY_STOP:
+        return fields_get(o, FIELDS(stop_fields), ret);
+    case ENTRY_POLICY:
+        return fields_get(o, FIELDS(policy_fields), ret);
+    case ENTRY_EPOCH:
+        return fields_get(o, FIELDS(epoch_fields), ret);
+    case ENTRY_READ:
+        return get_read(o, &ret->read);
+    case ENTRY_DECISION:
+        return get_decision(o, &ret->decision);
+    case ENTRY_OUTCOME:
+        return get_outcome(o, &ret->outcome);
+    case ENTRY_NOISE:
+        return get_noise(o, &ret->noise);
+    }
+    return fail(E_bad_value);
+}
+
+static result read_any(struct span text, struct entry *ret)
+{
+    AUTO_JSON *o = NULL;
+    AUTO_BUF again = BUF(ENTRY_MAX);
+    TRY(json_strict(text, ENTRY_MAX, &o));
+    TRY(fields_get(o, FIELDS(common_fields), ret));
+    TRY(get_members(o, ret));
+    TRY(write_any(ret, &again));
+    return span_equal(text, buf_span(&again)) ? OK : fail(E_bad_entry);
+}
+
+result entry_read(struct span text, struct entry *ret)
+{
+    struct entry e = { 0 };
+    result r = read_any(text, &e);
+    if (code_of(r) == E_no_memory)
+        return r;
+    if (!is_ok(r))
+        return fail(E_bad_entry);
+    *ret = e;
+    return OK;
+}
