@@ -1,1 +1,13 @@
-# hsm
+# The only folder that includes the headers of tpm2-tss and p11-kit.
+noinst_LIBRARIES += libhsm.a
+libhsm_a_CFLAGS = $(AM_CFLAGS) $(TSS_CFLAGS) $(P11KIT_CFLAGS)
+libhsm_a_SOURCES = \
+	hsm/hsm.c hsm/hsm.h hsm/key.h \
+	hsm/ossl_shared_ctx.c hsm/ossl_shared_ctx.h \
+	hsm/p11_internal.h hsm/p11_key.c hsm/p11_object.c hsm/p11_provision.c \
+	hsm/pkcs11.c hsm/pkcs11.h \
+	hsm/tpm.c hsm/tpm.h hsm/tpm_internal.h \
+	hsm/tpm_codec.c hsm/tpm_key.c hsm/tpm_quote.c hsm/tpm_tcti.c
+# Linked after this come BASE_LIBS. An executable that opens a TPM gets the definitions of ossl_shared_ctx.c with it, and the linker
+# exports them because libtss2-esys refers to them; -rdynamic makes sure of that.
+HSM_LIBS = libhsm.a -rdynamic $(TSS_LIBS) $(P11KIT_LIBS)

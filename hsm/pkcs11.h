@@ -1,5 +1,5 @@
-/* PKCS#11 through p11-kit: one module by path, one token by label. Handles are found once and cached; a session that the token lost is
- * opened again, with a new login. */
+/* PKCS#11 through p11-kit: one module by path, one token by label. Handles are found once and cached; a session that the token
+ * lost is opened again, once, with a new login. A PIN that was refused is never offered again. */
 #ifndef SEB_HSM_PKCS11_H
 #define SEB_HSM_PKCS11_H
 
@@ -17,9 +17,10 @@ struct p11_identity {
     char manufacturer[33], model[17], serial[17];
 };
 void p11_identity_of(const struct p11_token *t, struct p11_identity *ret);
-/* Opens a private key by label and proves its attributes: SENSITIVE, not EXTRACTABLE, ALWAYS_SENSITIVE, NEVER_EXTRACTABLE, LOCAL, and
- * that reading CKA_VALUE fails. key_missing, key_not_in_hardware. Each opened key has a session of its own, so that one key
- * opened n times serves n threads. */
+/* Opens a private key by label and proves its attributes: SENSITIVE, not EXTRACTABLE, ALWAYS_SENSITIVE, NEVER_EXTRACTABLE, LOCAL,
+ * and that reading CKA_VALUE fails. key_missing, key_not_in_hardware; key_mismatch where the label is of several keys, or the
+ * public key beside it isn't this one's. Each opened key has a session of its own, so that one key opened n times serves n
+ * threads; the token is closed after its keys. */
 MUST_USE result p11_key(struct p11_token *t, const char *label, struct hsm_key **ret);
 /* Makes a P-256 pair of that label on the token where there is none. */
 MUST_USE result p11_provision(struct p11_token *t, const char *label, bool *ret_made);
