@@ -1,0 +1,91 @@
+#include "config.h"
+
+#include "broker/keeper_memory.h"
+
+#include <stdlib.h>
+
+/* A ring: entries come in the order of their indices, and leave at the other end. */
+struct memory {
+    unsigned max, first, n;
+    struct remembered *ring;
+};
+
+result memory_new(unsigned entries_max, struct memory **ret)
+{
+    struct memory *m = calloc(1, sizeof *m);
+    if (!m)
+        return fail(E_no_memory);
+    m->max = entries_max;
+    m->ring = calloc(entries_max, sizeof *m->ring);
+    if (!m->ring) {
+        free(m);
+        return fail(E_no_memory);
+    }
+    *ret = m;
+    return OK;
+}
+
+static struct remembered *at(struct memory *m, unsigned i)
+{
+    return &m->ring[(m->first + i) % m->max];
+}
+
+static void drop_first(struct memory *m)
+{
+    buf_free(&at(m, 0)->text);
+    m->first = (m->first + 1) % m->max;
+    m->n--;
+}
+
+void memory_free(struct memory *m)
+{
+    if (!m)
+        return;
+    while (m->n)
+        drop_first(m);
+    free(m->ring);
+    free(m);
+}
+
+result memory_put(struct memory *m, uint64_t index, const struct digest *leaf, int64_t exp, struct span text)
+{
+    if (m->n && index <= at(m, m->n - 1)->index)
+        return fail(E_invariant);
+    while (m->n == m->max && at(m, 0)->spent)
+        drop_first(m);
+    if (m->n == m->max)
+        return OK;
+    struct remembered r = { .index = index, .leaf = *leaf, .exp = exp, .text = BUF(text.n) };
+    TRY(buf_put(&r.text, text));
+    *at(m, m->n) = r;
+    m->n++;
+    return OK;
+}
+
+struct remembered *memory_find(struct memory *m, uint64_t index)
+{
+    unsigned from = 0, to = m->n;
+    while (from < to) {
+        unsigned middle = from + (to - from) / 2;
+        struct remembered *r = at(m, middle);
+        if (r->index == index)
+            return r;
+        if (r->index < index)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return NULL;
+}
+
+void memory_spend(struct remembered *r)
+{
+    r->spent = true;
+    buf_free(&r->text);
+}
+
+void memory_purge(struct memory *m, int64_t now_s)
+{
+    while (m->n && at(m, 0)->exp <= now_s)
+        drop_first(m);
+}
