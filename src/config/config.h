@@ -1,5 +1,5 @@
-/* The broker's configuration: one JSON file (sebd.json(5)), strict, no secrets in it. The supervisor reads it, and hands its RFC 8785 form
- * to each process as a sealed memfd; sebctl reads the same file. */
+/* The broker's configuration: one JSON file (sebd.json(5)), strict, no secrets in it. The supervisor reads it, and hands its
+ * RFC 8785 form to each process as a sealed memfd; sebctl reads the same file. */
 #ifndef SEB_CONFIG_CONFIG_H
 #define SEB_CONFIG_CONFIG_H
 
@@ -58,8 +58,17 @@ struct instance {
     char domain[129], instance[65];
     struct pubkey *key[3]; /* attestation, record, mint: enum key_role's order; owned */
 };
+/* key_missing where it isn't there, key_mismatch where it is another instance's. */
 MUST_USE result instance_load(const struct config *c, struct instance *ret);
-MUST_USE result instance_write(const struct config *c, const struct instance *i); /* exists where another is there; same content: ok */
+/* exists where another is there; the same content: ok, and *ret_made false. */
+MUST_USE result instance_write(const struct config *c, const struct instance *i, bool *ret_made);
 void instance_free(struct instance *i);
+
+/* Makes run_dir (0755: agents reach their socket through it) and state_dir (0700) where they aren't there. Refused (no_config,
+ * with *ret_where) where one is somebody else's, or may be written, and state_dir read, by others. */
+MUST_USE result place_make(const struct config *c, const char **ret_where);
+/* Takes the instance's lock (run_dir/lock). Whoever works with the instance's keys or log holds it, as long as a descriptor
+ * of it is open anywhere. Waits for it at most so long, since a killed broker's processes need a moment to die; then locked. */
+MUST_USE result place_lock(const struct config *c, unsigned wait_ms, int *ret_fd);
 
 #endif
