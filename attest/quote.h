@@ -1,5 +1,5 @@
-/* Reads and verifies what a TPM attests (TPM 2.0 Part 2, TPMS_ATTEST): quotes and certifications. Own parser over base's reader, so that
- * seb-audit needs no TPM library. Pure. */
+/* Reads and verifies what a TPM attests (TPM 2.0 Part 2, TPMS_ATTEST): quotes and certifications. Own parser over base's reader, so
+ * that seb-audit needs no TPM library. Pure. */
 #ifndef SEB_ATTEST_QUOTE_H
 #define SEB_ATTEST_QUOTE_H
 
@@ -23,9 +23,12 @@ struct attest {
  * bad_quote. Spans view `bytes`. */
 MUST_USE result attest_open(struct span bytes, struct span der_signature, const struct pubkey *ak, struct attest *ret);
 
-/* The preimage of a checkpoint's quote (docs/formats.md) and its SHA-256. */
+/* The preimage of a checkpoint's quote (docs/formats.md), whose SHA-256 is the quote's qualifyingData; appended. Reading it:
+ * truncated, too_long, bad_value, trailing_bytes, or bad_quote where its purpose is another. */
 MUST_USE result quote_preimage(const struct digest *note_text, uint64_t policy_epoch, uint64_t epoch, struct buf *out);
 MUST_USE result quote_preimage_read(struct span preimage, struct digest *ret_note_text, uint64_t *ret_policy_epoch, uint64_t *ret_epoch);
-/* The name (Part 1, section 16) of a marshaled TPMT_PUBLIC, and the key in it with its objectAttributes: for verifying hsm_evidence. */
+/* The name (Part 1, section 16) of a marshaled TPMT_PUBLIC without its nameAlg, and the key in it with its objectAttributes: for
+ * verifying hsm_evidence. A certification's `name` is 00 0b (SHA-256) and this digest. bad_key unless it is a P-256 key that signs
+ * ES256 alone and is named by SHA-256. The caller frees *ret_key. */
 MUST_USE result tpm_public_read(struct span tpmt_public, struct digest *ret_name, struct pubkey **ret_key, uint32_t *ret_attributes);
 #endif
