@@ -39,18 +39,22 @@ result jws_verify(const struct pubkey *k, const char *typ, struct span payload, 
     return pubkey_verify(k, buf_span(&input), s->signature);
 }
 
+#define ES256_HEAD "{\"alg\":\"ES256\",\"kid\":\""
+#define EDDSA_HEAD "{\"alg\":\"EdDSA\",\"kid\":\""
+#define TYP_HEAD "\",\"typ\":\""
+
 /* The kid of a header in the one form that jws_header writes; no JSON parser sees bytes that nobody has verified. */
 static result read_kid(struct span header, struct digest *ret_kid)
 {
     struct reader r = reader_of(header);
     struct span before, kid, between;
     struct digest found;
-    if (header.n < 3 || !is_ok(read_bytes(&r, span_text("{\"alg\":\"ES256\",\"kid\":\"").n, &before)) ||
-        !is_ok(read_bytes(&r, DIGEST_TEXT, &kid)) || !is_ok(read_bytes(&r, span_text("\",\"typ\":\"").n, &between)))
+    if (!is_ok(read_bytes(&r, span_text(ES256_HEAD).n, &before)) || !is_ok(read_bytes(&r, DIGEST_TEXT, &kid)) ||
+        !is_ok(read_bytes(&r, span_text(TYP_HEAD).n, &between)))
         return fail(E_bad_header);
-    if (!span_is(before, "{\"alg\":\"ES256\",\"kid\":\"") && !span_is(before, "{\"alg\":\"EdDSA\",\"kid\":\""))
+    if (!span_is(before, ES256_HEAD) && !span_is(before, EDDSA_HEAD))
         return fail(E_bad_header);
-    if (!is_ok(digest_read(kid, &found)) || !span_is(between, "\",\"typ\":\""))
+    if (!is_ok(digest_read(kid, &found)) || !span_is(between, TYP_HEAD))
         return fail(E_bad_header);
     struct span rest = span_part(header, r.at, header.n);
     if (rest.n < 3 || !span_is(span_part(rest, rest.n - 2, 2), "\"}"))
@@ -82,14 +86,14 @@ struct places {
 
 static result decode_signature(const json_t *o, struct buf *arena, struct places *p)
 {
-    struct place *signature = &p->signature[p->n];
+    AUTO_BUF signature = BUF(SIGNATURE_SIZE);
     TRY(decode(o, "protected", JWS_HEADER_MAX, arena, &p->header[p->n]));
-    result r = decode(o, "signature", SIGNATURE_SIZE, arena, signature);
-    if (code_of(r) == E_too_long || (is_ok(r) && signature->n != SIGNATURE_SIZE))
+    result r = json_bytes_at(o, "signature", SIGNATURE_SIZE, &signature);
+    if (code_of(r) == E_too_long || (is_ok(r) && signature.n != SIGNATURE_SIZE))
         return fail(E_bad_signature);
     TRY(r);
-    p->n++;
-    return OK;
+    p->signature[p->n++] = (struct place){ arena->n, signature.n };
+    return buf_put(arena, buf_span(&signature));
 }
 
 static result decode_general(const json_t *v, struct buf *arena, struct places *p)
