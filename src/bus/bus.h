@@ -37,10 +37,9 @@ void bus_server_free(struct bus_server *s); /* stops, removes the socket; accept
 int bus_fd(const struct bus_server *s);     /* readable while a request waits */
 
 /* The way back to who asked. A value: kept until it is answered or dropped, exactly once. */
-#define BUS_ROUTE_MAX 64
+#define BUS_ROUTE_MAX 8
 struct bus_ticket {
     uint32_t uid; /* of the peer, from the kernel */
-    unsigned n;
     uint8_t route[BUS_ROUTE_MAX];
 };
 struct bus_request {

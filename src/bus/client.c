@@ -1,0 +1,143 @@
+#include "config.h"
+
+#include "bus/bus.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include <nng/nng.h>
+#include <nng/protocol/reqrep0/req.h>
+
+#include "base/clock.h"
+#include "bus/nngs.h"
+
+struct bus_client {
+    nng_socket socket;
+    bool open;
+    nng_aio *aio;
+    atomic_bool gone; /* the connection ended */
+    char url[BUS_PATH_MAX + 8];
+};
+
+/* On a thread of nng. Whoever waits must not wait for its whole time for an answer that can't come any more. */
+static void on_leave(nng_pipe pipe, nng_pipe_ev event, void *client)
+{
+    struct bus_client *c = client;
+    atomic_store(&c->gone, true);
+    nng_aio_abort(c->aio, NNG_ECONNSHUT);
+}
+
+static void hang_up(struct bus_client *c)
+{
+    if (c->open)
+        nng_close(c->socket);
+    c->open = false;
+}
+
+static result dial(struct bus_client *c)
+{
+    TRY(nng_result(nng_req0_open(&c->socket)));
+    c->open = true;
+    atomic_store(&c->gone, false);
+    TRY(nng_result(nng_socket_set_size(c->socket, NNG_OPT_RECVMAXSZ, NNGS_MESSAGE_MAX)));
+    /* Nothing is sent twice: not after a time, and not over a connection that nng opened anew. */
+    TRY(nng_result(nng_socket_set_ms(c->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE)));
+    TRY(nng_result(nng_socket_set_ms(c->socket, NNG_OPT_RECONNMINT, 3600 * 1000)));
+    TRY(nng_result(nng_pipe_notify(c->socket, NNG_PIPE_EV_REM_POST, on_leave, c)));
+    return nng_result(nng_dial(c->socket, c->url, NULL, 0));
+}
+
+static result set_url(struct bus_client *c, const char *path)
+{
+    AUTO_BUF url = BUF(sizeof c->url - 1);
+    if (span_text(path).n > BUS_PATH_MAX)
+        return fail(E_too_long);
+    TRY(buf_printf(&url, "ipc://%s", path));
+    return span_copy(buf_span(&url), c->url, url.n); /* the rest is zero */
+}
+
+static void client_free_pointer(struct bus_client **c)
+{
+    bus_client_free(*c);
+}
+#define AUTO_CLIENT __attribute__((cleanup(client_free_pointer))) struct bus_client
+
+result bus_connect(const char *path, struct bus_client **ret)
+{
+    AUTO_CLIENT *c = calloc(1, sizeof *c);
+    if (!c)
+        return fail(E_no_memory);
+    TRY(set_url(c, path));
+    TRY(nng_result(nng_aio_alloc(&c->aio, NULL, NULL)));
+    TRY(dial(c));
+    *ret = c;
+    c = NULL;
+    return OK;
+}
+
+void bus_client_free(struct bus_client *c)
+{
+    if (!c)
+        return;
+    hang_up(c);
+    nng_aio_free(c->aio);
+    free(c);
+}
+
+/* Waits for what was begun. An end of the connection that was seen before it began hasn't aborted it. */
+static int finish(struct bus_client *c)
+{
+    if (atomic_load(&c->gone))
+        nng_aio_abort(c->aio, NNG_ECONNSHUT);
+    nng_aio_wait(c->aio);
+    return nng_aio_result(c->aio);
+}
+
+static result send_frame(struct bus_client *c, struct span frame, int timeout_ms)
+{
+    nng_msg *m = NULL;
+    TRY(nng_result(nng_msg_alloc(&m, 0)));
+    int rv = nng_msg_append(m, frame.p, frame.n);
+    if (rv == 0) {
+        nng_aio_set_timeout(c->aio, timeout_ms);
+        nng_aio_set_msg(c->aio, m);
+        nng_send_aio(c->socket, c->aio);
+        rv = finish(c);
+    }
+    if (rv != 0)
+        nng_msg_free(m);
+    return nng_result(rv);
+}
+
+static result receive_frame(struct bus_client *c, int timeout_ms, struct buf *reply)
+{
+    nng_aio_set_timeout(c->aio, timeout_ms);
+    nng_recv_aio(c->socket, c->aio);
+    TRY(nng_result(finish(c)));
+    nng_msg *m = nng_aio_get_msg(c->aio);
+    buf_clear(reply);
+    result r = buf_put(reply, (struct span){ nng_msg_body(m), nng_msg_len(m) });
+    nng_msg_free(m);
+    return r;
+}
+
+result bus_ask(struct bus_client *c, struct span frame, int timeout_ms, struct buf *reply)
+{
+    int64_t deadline = clock_mono_ms() + timeout_ms;
+    if (frame.n > BUS_FRAME_MAX)
+        return fail(E_too_long);
+    if (atomic_load(&c->gone) || !c->open) {
+        hang_up(c);
+        TRY(dial(c));
+    }
+    TRY(send_frame(c, frame, timeout_ms));
+    int64_t left = deadline - clock_mono_ms();
+    return receive_frame(c, left > 1 ? (int)left : 1, reply);
+}
+
+result bus_call(const char *path, struct span frame, int timeout_ms, struct buf *reply)
+{
+    AUTO_CLIENT *c = NULL;
+    TRY(bus_connect(path, &c));
+    return bus_ask(c, frame, timeout_ms, reply);
+}
