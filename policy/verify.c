@@ -38,7 +38,8 @@ struct signers verify_certificate(const struct policy *p, const struct jws *cert
 
 result verify_request(const struct certificate *c, const struct jws *request)
 {
-    if (request->n != 1)
+    /* Another key's request is named so, rather than as a header that isn't the agent's. */
+    if (request->n != 1 || !digest_equal(&request->sig[0].kid, pubkey_thumbprint(c->agent)))
         return fail(E_request_forged);
     result r = jws_verify(c->agent, TYP_REQUEST, request->payload, &request->sig[0]);
     return code_of(r) == E_bad_signature ? fail(E_request_forged) : r;

@@ -2,6 +2,7 @@
 check_LIBRARIES =
 EXTRA_DIST += tests/unit/check.h
 include tests/base.mk
+include tests/store.mk
 include tests/policy.mk
 include tests/keeper.mk
 include tests/supervisor.mk
