@@ -7,7 +7,8 @@ libhsm_a_SOURCES = \
 	hsm/p11_internal.h hsm/p11_key.c hsm/p11_object.c hsm/p11_provision.c \
 	hsm/pkcs11.c hsm/pkcs11.h \
 	hsm/tpm.c hsm/tpm.h hsm/tpm_internal.h \
-	hsm/tpm_codec.c hsm/tpm_key.c hsm/tpm_quote.c hsm/tpm_tcti.c
+	hsm/tpm_codec.c hsm/tpm_key.c hsm/tpm_provision.c hsm/tpm_quote.c hsm/tpm_tcti.c \
+	hsm/tss2_pem.c hsm/tss2_pem.h
 # Linked after this come BASE_LIBS. An executable that opens a TPM gets the definitions of ossl_shared_ctx.c with it, and the linker
 # exports them because libtss2-esys refers to them; -rdynamic makes sure of that.
 HSM_LIBS = libhsm.a -rdynamic $(TSS_LIBS) $(P11KIT_LIBS)
