@@ -6,3 +6,5 @@ include tests/store.mk
 include tests/policy.mk
 include tests/keeper.mk
 include tests/supervisor.mk
+include tests/bus.mk
+include tests/hsm.mk
