@@ -47,6 +47,18 @@ result span_copy(struct span s, void *to, size_t n)
     return OK;
 }
 
+result span_copy_text(struct span s, char *to, size_t room)
+{
+    if (s.n >= room)
+        return fail(E_too_long);
+    if (s.n && memchr(s.p, 0, s.n))
+        return fail(E_bad_value);
+    memset(to, 0, room);
+    if (s.n)
+        memcpy(to, s.p, s.n);
+    return OK;
+}
+
 result span_dup_text(struct span s, char **ret_text)
 {
     if (span_find(s, 0, 0) < s.n)

@@ -71,6 +71,9 @@ MUST_USE result read_end(const struct reader *r); /* trailing_bytes where anythi
 /* Copies whole or not at all: s.n must be n (else bad_value). */
 MUST_USE result span_copy(struct span s, void *to, size_t n);
 
+/* Text with its NUL into to[room], zero-filled behind. too_long where it doesn't fit, bad_value where a NUL is inside. */
+MUST_USE result span_copy_text(struct span s, char *to, size_t room);
+
 /* base64url without padding (RFC 4648 section 5), canonical only; base64 with padding (section 4); lower-case hex. */
 #define B64URL_LEN(n) (((n) * 4 + 2) / 3)
 MUST_USE result b64url_put(struct buf *out, struct span s);

@@ -7,3 +7,13 @@ seb_front_SOURCES = \
 	src/broker/front_parse.c src/broker/front_parse.h \
 	src/broker/front_state.c src/broker/front_state.h
 seb_front_LDADD = libbus.a liblink.a libsebconfig.a $(BASE_LIBS) $(NNG_LIBS)
+
+pkglibexec_PROGRAMS += seb-core
+seb_core_SOURCES = \
+	src/broker/child.c src/broker/child.h \
+	src/broker/core.c src/broker/core.h src/broker/core_loop.h \
+	src/broker/core_admin.c src/broker/core_noise.c src/broker/core_outcome.c src/broker/core_recover.c \
+	src/broker/core_reply.c src/broker/core_request.c src/broker/core_stages.c src/broker/core_start.c \
+	src/broker/core_timers.c src/broker/core_work.c \
+	src/broker/journal.c src/broker/journal.h
+seb_core_LDADD = libstore.a libtarget.a libpolicy.a libentry.a libmerkle.a liblink.a libsebconfig.a $(BASE_LIBS) $(SQLITE_LIBS)
