@@ -102,6 +102,8 @@ static void readers(struct checks *c)
     struct reader huge = reader_of((struct span){ (const uint8_t *)"\xff\xff\xff\xff", 4 });
     check_code(c, read_blob32(&huge, SIZE_MAX, &s), E_truncated, "a length beyond the input is refused");
     check_that(c, huge.at == 0, "and moves nothing either");
+    uint8_t first;
+    check_code(c, read_u8(&huge, &first), E_ok, "a byte");
     check_code(c, read_bytes(&huge, SIZE_MAX, &s), E_truncated, "no sum wraps in a reader");
 }
 
