@@ -1,0 +1,5 @@
+# hsm/ and attest/: the driver that the scripts talk to, and the scripts, each with hardware of its own.
+check_PROGRAMS += tests/int/hsm_driver
+tests_int_hsm_driver_SOURCES = tests/int/hsm_driver.c
+tests_int_hsm_driver_CFLAGS = $(AM_CFLAGS) $(P11KIT_CFLAGS)
+tests_int_hsm_driver_LDADD = libattest.a $(HSM_LIBS) $(BASE_LIBS)
