@@ -8,3 +8,4 @@ include tests/keeper.mk
 include tests/supervisor.mk
 include tests/bus.mk
 include tests/hsm.mk
+include tests/target.mk

@@ -1,0 +1,15 @@
+/* The two fence commands alone, for the fence's tests: fence_tool sebctl-fence … | sab-fence … */
+#include <config.h>
+
+#include "base/bytes.h"
+#include "tools/sab.h"
+#include "tools/sebctl.h"
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && span_is(span_text(argv[1]), "sebctl-fence"))
+        return sebctl_fence(argc - 1, argv + 1);
+    if (argc > 1 && span_is(span_text(argv[1]), "sab-fence"))
+        return sab_fence(argc - 1, argv + 1);
+    return 64;
+}
