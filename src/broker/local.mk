@@ -17,3 +17,15 @@ seb_core_SOURCES = \
 	src/broker/core_timers.c src/broker/core_work.c \
 	src/broker/journal.c src/broker/journal.h
 seb_core_LDADD = libstore.a libtarget.a libpolicy.a libentry.a libmerkle.a liblink.a libsebconfig.a $(BASE_LIBS) $(SQLITE_LIBS)
+
+pkglibexec_PROGRAMS += seb-keeper
+seb_keeper_SOURCES = \
+	src/broker/child.c src/broker/child.h \
+	src/broker/keeper.c src/broker/keeper.h \
+	src/broker/keeper_chip.c src/broker/keeper_chip.h \
+	src/broker/keeper_hsm.c src/broker/keeper_hsm.h \
+	src/broker/keeper_judge.c src/broker/keeper_judge.h \
+	src/broker/keeper_keys.c src/broker/keeper_log.c \
+	src/broker/keeper_memory.c src/broker/keeper_memory.h \
+	src/broker/keeper_mint.c src/broker/keeper_policy.c
+seb_keeper_LDADD = $(HSM_LIBS) libattest.a libmint.a libtarget.a libpolicy.a libentry.a libmerkle.a liblink.a libsebconfig.a $(BASE_LIBS)
