@@ -1,4 +1,6 @@
 /* seb-core: main and event loop. */
+#include "config.h"
+
 #include "broker/core.h"
 
 #include <errno.h>

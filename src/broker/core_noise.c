@@ -1,4 +1,6 @@
 /* What no signature vouches for is counted by name, and summed into one record a minute. */
+#include "config.h"
+
 #include "base/clock.h"
 #include "broker/core.h"
 

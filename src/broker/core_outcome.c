@@ -1,5 +1,7 @@
 /* What became of a call, and on what evidence. An open outcome is reconciled by looking at the target; nothing is retried, and "not
  * applied" is concluded only from a look that began when the call could no longer land. */
+#include "config.h"
+
 #include "base/clock.h"
 #include "broker/core.h"
 

@@ -1,5 +1,7 @@
 /* After a restart every permitted decision without a final outcome is taken up again: what was stored of it becomes a work that waits
  * for a look at the target. */
+#include "config.h"
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "broker/core.h"

@@ -1,4 +1,6 @@
 /* Replies: codes, and stored answers with their proofs from the log. */
+#include "config.h"
+
 #include "base/log.h"
 #include "broker/core.h"
 #include "merkle/merkle.h"

@@ -1,4 +1,6 @@
 /* From a SUBMIT to the call: envelope, facts, permit, decision record, credential. */
+#include "config.h"
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "broker/core.h"

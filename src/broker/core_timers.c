@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "broker/core_loop.h"

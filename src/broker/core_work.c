@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "broker/core.h"
 
 #include <stdlib.h>

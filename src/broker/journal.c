@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "broker/journal.h"
 
 #include <stdlib.h>
