@@ -13,6 +13,10 @@
 #include "hsm/ossl_shared_ctx.h"
 #include "hsm/tpm_internal.h"
 
+/* TPM 2.0 Part 2, section 7.2. tss2_tpm2_types.h shifts an int into its sign bit for these two. */
+#define TRANSIENT_FIRST UINT32_C(0x80000000)
+#define PERSISTENT_FIRST UINT32_C(0x81000000)
+
 result tpm_result(TSS2_RC rc)
 {
     if (rc == TSS2_RC_SUCCESS)
@@ -57,7 +61,7 @@ result tpm_persistent(struct tpm *t, uint32_t handle, ESYS_TR *ret)
 {
     TPML_HANDLE there;
     TRY(tpm_handles_of(t, handle, 1, &there));
-    if (handle < TPM2_PERSISTENT_FIRST || there.count != 1 || there.handle[0] != handle)
+    if (handle < PERSISTENT_FIRST || there.count != 1 || there.handle[0] != handle)
         return fail(E_key_missing);
     return tpm_result(Esys_TR_FromTPMPublic(t->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ret));
 }
@@ -77,7 +81,7 @@ static result flush_type(struct tpm *t, uint32_t first)
 
 static result flush_leftovers(struct tpm *t)
 {
-    TRY(flush_type(t, TPM2_TRANSIENT_FIRST));
+    TRY(flush_type(t, TRANSIENT_FIRST));
     TRY(flush_type(t, TPM2_LOADED_SESSION_FIRST));
     return flush_type(t, TPM2_ACTIVE_SESSION_FIRST);
 }
