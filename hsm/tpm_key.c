@@ -110,11 +110,14 @@ static result in_endorsement_hierarchy(struct tpm *t, const TPMS_ATTEST *a)
     return plain ? OK : fail(E_key_not_in_hardware);
 }
 
+/* Part 2, table of persistent handles: from here on they are the platform's, whose keys firmware may make. The constant of
+ * tss2_tpm2_types.h shifts an int into its sign bit. */
+#define PLATFORM_PERSISTENT UINT32_C(0x81800000)
+
 result tpm_attestation_key(struct tpm *t, uint32_t handle, struct hsm_key **ret)
 {
     AUTO_KEY *k = NULL;
-    /* Part 2, table of persistent handles: from here on they are the platform's, whose keys firmware may make. */
-    if (handle >= TPM2_PLATFORM_PERSISTENT)
+    if (handle >= PLATFORM_PERSISTENT)
         return fail(E_key_missing);
     TRY(key_find(t, handle, true, &k));
     TPMS_ATTEST a;
