@@ -240,30 +240,55 @@ static result do_p11_threads(struct driver *d)
     return r;
 }
 
-/* Behind p11-kit's back, as another library in the process or a reset of the token would: C_Logout in a session of its own, or
- * C_CloseAllSessions. */
-static result do_p11_reset(struct driver *d)
+/* Behind p11-kit's back, as another library in the process or a reset of the token would. */
+static result behind(const char *module, CK_FUNCTION_LIST **ret, CK_SLOT_ID *ret_slot)
 {
     union {
         void *object;
         CK_RV (*get)(CK_FUNCTION_LIST **);
-    } f = { .object = dlsym(dlopen(d->word[1], RTLD_NOW), "C_GetFunctionList") };
+    } f = { .object = dlsym(dlopen(module, RTLD_NOW), "C_GetFunctionList") };
     CK_FUNCTION_LIST *m;
     CK_SLOT_ID slots[8];
-    CK_ULONG n = 8;
-    CK_SESSION_HANDLE s;
-    if (!f.object || f.get(&m) != CKR_OK || m->C_GetSlotList(CK_TRUE, slots, &n) != CKR_OK)
+    CK_ULONG n = sizeof slots / sizeof slots[0];
+    if (!f.object || f.get(&m) != CKR_OK || m->C_GetSlotList(CK_TRUE, slots, &n) != CKR_OK || n == 0)
         return fail(E_hsm_unavailable);
-    for (CK_ULONG i = 0; i < n; i++) {
-        bool logout = d->word[2][0] == 'l';
-        if (logout && m->C_OpenSession(slots[i], CKF_SERIAL_SESSION, NULL, NULL, &s) == CKR_OK) {
-            (void)m->C_Logout(s);
-            (void)m->C_CloseSession(s);
-        }
-        if (!logout)
-            (void)m->C_CloseAllSessions(slots[i]);
-    }
+    *ret = m;
+    *ret_slot = slots[0];
     return OK;
+}
+
+static result do_p11_close_sessions(struct driver *d)
+{
+    CK_FUNCTION_LIST *m;
+    CK_SLOT_ID slot;
+    TRY(behind(d->word[1], &m, &slot));
+    return m->C_CloseAllSessions(slot) == CKR_OK ? OK : fail(E_hsm_refused);
+}
+
+static result do_p11_logout(struct driver *d)
+{
+    CK_FUNCTION_LIST *m;
+    CK_SLOT_ID slot;
+    CK_SESSION_HANDLE s;
+    TRY(behind(d->word[1], &m, &slot));
+    bool done = m->C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, &s) == CKR_OK && m->C_Logout(s) == CKR_OK &&
+                m->C_CloseSession(s) == CKR_OK;
+    return done ? OK : fail(E_hsm_refused);
+}
+
+/* While logged in: another PIN, from the two files. */
+static result do_p11_new_pin(struct driver *d)
+{
+    CK_FUNCTION_LIST *m;
+    CK_SLOT_ID slot;
+    CK_SESSION_HANDLE s;
+    AUTO_BUF old = BUF(64), new = BUF(64);
+    TRY(file_read(d->word[2], 64, &old));
+    TRY(file_read(d->word[3], 64, &new));
+    TRY(behind(d->word[1], &m, &slot));
+    bool done = m->C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &s) == CKR_OK &&
+                m->C_SetPIN(s, old.p, old.n, new.p, new.n) == CKR_OK && m->C_CloseSession(s) == CKR_OK;
+    return done ? OK : fail(E_hsm_refused);
 }
 
 /* Whether what ESYS calls is ours: the same context each time, and not the default one. */
@@ -297,7 +322,9 @@ static const struct {
     { "p11-key", 2, do_p11_key }, /* LABEL */
     { "p11-evidence", 1, do_p11_evidence },
     { "p11-threads", 4, do_p11_threads }, /* LABEL THREADS N */
-    { "p11-reset", 3, do_p11_reset }, /* MODULE logout|close */
+    { "p11-logout", 2, do_p11_logout }, /* MODULE */
+    { "p11-close-sessions", 2, do_p11_close_sessions }, /* MODULE */
+    { "p11-new-pin", 4, do_p11_new_pin }, /* MODULE OLDFILE NEWFILE */
     { "cured", 1, do_cured },
 };
 
