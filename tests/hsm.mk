@@ -6,3 +6,11 @@ tests_int_hsm_driver_LDADD = libattest.a $(HSM_LIBS) $(BASE_LIBS)
 hsm_tests = tests/int/hsm-tpm tests/int/hsm-tpm-lost tests/int/hsm-pkcs11 tests/int/hsm-tpm2-pkcs11
 TESTS += $(hsm_tests)
 EXTRA_DIST += $(hsm_tests) tests/lib/hw.sh tests/lib/hsm.sh
+
+check_PROGRAMS += tests/unit/test_attest tests/fuzz/fuzz_attest
+TESTS += tests/unit/test_attest tests/fuzz/fuzz_attest
+tests_unit_test_attest_SOURCES = tests/unit/test_attest.c
+tests_unit_test_attest_LDADD = libattest.a $(TESTKEY_LIBS) $(BASE_LIBS)
+tests_fuzz_fuzz_attest_SOURCES = tests/fuzz/fuzz_attest.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_attest_LDADD = libattest.a $(TESTKEY_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/attest
