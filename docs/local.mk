@@ -1,3 +1,3 @@
 # docs
-dist_man_MANS += docs/man/sebd.json.5
-EXTRA_DIST += docs/examples/sebd.json
+dist_man_MANS += docs/man/sebd.8 docs/man/sebd.json.5
+EXTRA_DIST += docs/examples/sebd.json docs/examples/sebd.service

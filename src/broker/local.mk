@@ -29,3 +29,10 @@ seb_keeper_SOURCES = \
 	src/broker/keeper_memory.c src/broker/keeper_memory.h \
 	src/broker/keeper_mint.c src/broker/keeper_policy.c
 seb_keeper_LDADD = $(HSM_LIBS) libattest.a libmint.a libtarget.a libpolicy.a libentry.a libmerkle.a liblink.a libsebconfig.a $(BASE_LIBS)
+
+sbin_PROGRAMS += sebd
+sebd_SOURCES = \
+	src/broker/child.c src/broker/child.h \
+	src/broker/supervisor.c src/broker/supervisor.h \
+	src/broker/supervisor_notify.c src/broker/supervisor_run.c src/broker/supervisor_spawn.c src/broker/supervisor_tpm.c
+sebd_LDADD = liblink.a libsebconfig.a $(BASE_LIBS)
