@@ -33,15 +33,10 @@ static result extensions_check(const json_t *o)
     return fail(E_unknown_critical);
 }
 
-/* docs/formats.md: `state` is the digest over {"preconditions": …} of the contract. */
 static result state_check(const json_t *contract, const struct digest *state)
 {
     struct digest expected;
-    AUTO_JSON *seen = json_object();
-    if (!seen)
-        return fail(E_no_memory);
-    TRY(json_put_new(seen, "preconditions", json_incref(json_object_get(contract, "preconditions"))));
-    TRY(json_digest(seen, &expected));
+    TRY(contract_state(contract, &expected));
     return digest_equal(&expected, state) ? OK : fail(E_bad_value);
 }
 

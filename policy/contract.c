@@ -95,3 +95,14 @@ result contract_parse(struct span text, struct contract *ret)
     TRY(json_strict(text, JWS_PAYLOAD_MAX, &v));
     return contract_read(v, ret);
 }
+
+result contract_state(const json_t *contract, struct digest *ret)
+{
+    AUTO_JSON *seen = json_object();
+    const json_t *preconditions;
+    TRY(json_object_at(contract, "preconditions", &preconditions));
+    if (!seen)
+        return fail(E_no_memory);
+    TRY(json_put_new(seen, "preconditions", json_incref((json_t *)preconditions)));
+    return json_digest(seen, ret);
+}

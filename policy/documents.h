@@ -38,6 +38,8 @@ struct contract {
 };
 /* A contract alone, as an authority compiles it. */
 MUST_USE result contract_parse(struct span text, struct contract *ret);
+/* A certificate's `state`: digest over {"preconditions": …} of the contract. */
+MUST_USE result contract_state(const json_t *contract, struct digest *ret);
 
 struct certificate {
     struct digest digest; /* of the payload bytes */

@@ -14,3 +14,6 @@ tests_unit_test_policy_verify_SOURCES = tests/unit/test_policy_verify.c
 tests_unit_test_policy_verify_LDADD = $(POLICY_TEST_LIBS)
 tests_unit_test_policy_documents_SOURCES = tests/unit/test_policy_documents.c
 tests_unit_test_policy_documents_LDADD = $(POLICY_TEST_LIBS)
+
+TESTS += tests/int/sab-signs-with-hardware-keys
+EXTRA_DIST += tests/int/sab-signs-with-hardware-keys

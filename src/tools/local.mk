@@ -5,3 +5,17 @@ libsebctlfence_a_SOURCES = src/tools/sebctl.h src/tools/sebctl_fence.c src/tools
 libsabfence_a_SOURCES = src/tools/sab.h src/tools/sab_fence.c src/tools/runtime.c src/tools/runtime.h
 SEBCTL_FENCE_LIBS = libsebctlfence.a $(CONFIG_LIBS)
 SAB_FENCE_LIBS = libsabfence.a $(BASE_LIBS)
+# sab.
+bin_PROGRAMS += sab
+sab_SOURCES = src/tools/sab.c src/tools/sab.h src/tools/sab_certify.c src/tools/sab_contract.c src/tools/sab_key.c \
+	src/tools/sab_signer.c src/tools/sab_signer.h src/tools/sab_statement.c
+sab_LDADD = $(SAB_FENCE_LIBS) $(HSM_LIBS) $(POLICY_LIBS)
+
+# seb-submit
+bin_PROGRAMS += seb-submit
+seb_submit_SOURCES = \
+	src/tools/seb_submit.c src/tools/submit_options.c src/tools/submit_options.h \
+	src/tools/submit_request.c src/tools/submit_request.h \
+	src/tools/submit_reply.c src/tools/submit_reply.h \
+	src/tools/agent_key.c src/tools/agent_key.h
+seb_submit_LDADD = libbus.a libmerkle.a $(HSM_LIBS) $(BASE_LIBS) $(NNG_LIBS)

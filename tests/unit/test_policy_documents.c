@@ -309,8 +309,7 @@ static void restate(json_t *certificate, const struct value *t)
     struct digest state;
     AUTO_JSON *then = json_deep_copy(certificate);
     edit(then, t->path, t->json_text);
-    AUTO_JSON *seen = json_pack("{s:O}", "preconditions", at_path(then, "contract.preconditions"));
-    must(is_ok(json_digest(seen, &state)) && is_ok(json_put_digest(certificate, "state", &state)), "state");
+    must(is_ok(contract_state(at_path(then, "contract"), &state)) && is_ok(json_put_digest(certificate, "state", &state)), "state");
 }
 
 /* The value goes in as text: some aren't JSON that could be built. */
