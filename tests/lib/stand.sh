@@ -1,0 +1,148 @@
+# shellcheck shell=bash
+# A whole stand of real parts, for the demo, stories and the bench: a TPM (swtpm), the broker's HSM and the authority's (SoftHSM2, a token
+# each), a fenced document service, policy and epoch, agents, and the broker. Source it; needs hw.sh and fence.sh beside it.
+#
+#   stand_prepare DIR      all but the broker's processes: keys, statements, configuration, fence, service; sets STAND
+#   stand_broker           starts sebd and loads policy and epoch where they aren't yet
+#   stand_broker_stop [SIGNAL]
+#   stand_end              everything, by pid
+#   stand_certify NAME [OPTION=VALUE…]   a certificate into $STAND/cert/NAME.json, see there
+#   stand_submit NAME [seb-submit's options…]
+#   sab_at COMMAND…        sab with the authority's HSM
+#
+# SEB_BIN is the folder of the programs (a build tree).
+
+stand_lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$stand_lib/hw.sh"
+. "$stand_lib/fence.sh"
+: "${SEB_BIN:?the folder of the programs}"
+FENCE_SEBCTL="$SEB_BIN/sebctl fence" FENCE_SAB="$SEB_BIN/sab fence"
+: "${STAND_DOMAIN:=demo.example}" "${STAND_POLICY_EPOCH:=1}" "${STAND_EPOCH:=1}" "${STAND_CREDENTIAL_S:=5}"
+
+stand_fail() { echo "stand: $*" >&2; return 1; }
+
+sab_at() {
+    SOFTHSM2_CONF=$STAND/authority/softhsm2.conf "$SEB_BIN/sab" "$@"
+}
+authority_key() { # authority_key LABEL: the options that name it
+    printf -- '--module\n%s\n--token\nauthority\n--pin-file\n%s\n--key\n%s\n' "$SOFTHSM_MODULE" "$STAND/authority/pin" "$1"
+}
+with_key() { # with_key LABEL SAB-COMMAND…
+    local key
+    mapfile -t key < <(authority_key "$1")
+    shift
+    sab_at "$@" "${key[@]}"
+}
+sebctl_at() { SOFTHSM2_CONF=$STAND/hsm/softhsm2.conf "$SEB_BIN/sebctl" "$@" --config "$STAND/sebd.json"; }
+
+stand_token_words() { # the broker's HSM as the policy names it
+    SOFTHSM2_CONF=$STAND/hsm/softhsm2.conf pkcs11-tool --module "$SOFTHSM_MODULE" -L 2>/dev/null |
+        jq -Rnc '[inputs] | join("\n") | split("Slot ")[] | select(test("token label *: seb\n")) |
+            {manufacturer: capture("token manufacturer *: (?<v>[^\n]*)").v, model: capture("token model *: (?<v>[^\n]*)").v,
+             serial: capture("serial num *: (?<v>[^\n]*)").v}'
+}
+
+stand_policy_json() { # the policy's payload, before jq filters of the caller
+    fence_load "$STAND"
+    jq -n --arg domain "$STAND_DOMAIN" --argjson epoch "$STAND_POLICY_EPOCH" --argjson credential "$STAND_CREDENTIAL_S" \
+        --argjson hsm "$(stand_token_words)" --arg target "${F[target]}" --arg prefix "${F[prefix]}" \
+        --argjson first "$(with_key sab-1 key show --jwk)" --argjson second "$(with_key sab-2 key show --jwk)" \
+        'def admit: [{target: $target, operations: ["DELETE", "PUT"], resources: [{prefix: $prefix}], risk: "L5"}];
+         {domain: $domain, policy_epoch: $epoch, authorities: [{name: "sab-1", jwk: $first, admit: admit}, {name: "sab-2", jwk: $second, admit: admit}],
+          signatures: {L0: 1, L1: 1, L2: 2, L3: 2, L4: 2, L5: 2}, validity_s: 3600, credential_s: $credential, request_age_s: 300,
+          body_bytes: 32768, version_from: "L1", freezes: [], hsm: $hsm, attestation: "none"}'
+}
+
+stand_config() {
+    jq -n --arg dir "$STAND" --arg domain "$STAND_DOMAIN" --arg module "$SOFTHSM_MODULE" --slurpfile targets "$STAND/target.json" \
+        --argjson policy "$(with_key policy key show --jwk)" --argjson revocation "$(with_key revocation key show --jwk)" \
+        '{domain: $domain, instance: "seb-1", state_dir: ($dir + "/state"), run_dir: ($dir + "/run"),
+          limits: {pipes: 256, in_flight_per_uid: 512, rate_per_s_per_uid: 100000, in_flight_per_agent: 64, refusals_per_minute_per_agent: 600},
+          tpm: {path: ($dir + "/tpm/tpm")},
+          mint_key: {backend: "pkcs11", module: $module, token: "seb", pin_file: ($dir + "/hsm/pin"), label: "mint-1", sessions: 2},
+          pinned: {policy: $policy, revocation: $revocation}, targets: $targets[0]}' >"$STAND/sebd.json"
+}
+
+stand_statements() { # signs policy and epoch into $STAND/policy.jws and epoch.jws
+    stand_policy_json >"$STAND/policy.json" || return 1
+    with_key policy policy sign "$STAND/policy.json" >"$STAND/policy.jws" || return 1
+    with_key revocation epoch sign --domain "$STAND_DOMAIN" --epoch "$STAND_EPOCH" --valid-s 86400 >"$STAND/epoch.jws"
+}
+
+stand_prepare() {
+    STAND=$1
+    mkdir -p "$STAND"/{tpm,hsm,authority,cert,agent,run} && chmod 755 "$STAND" && chmod 700 "$STAND/run" || return 1
+    start_swtpm "$STAND/tpm" && start_softhsm "$STAND/authority" authority && start_softhsm "$STAND/hsm" seb || return 1
+    local key
+    for key in sab-1 sab-2 policy revocation; do with_key $key key new >/dev/null || return 1; done
+    fence_prepare "$STAND" docs && stand_config || return 1
+    sebctl_at init >"$STAND/init.out" || return 1
+    fence_service_start "$STAND" && fence_write "$STAND" "$STAND/sebd.json" && fence_start "$STAND" || return 1
+    stand_agent agent-1 && stand_statements
+}
+
+stand_agent() { # an agent's own key
+    "$SEB_BIN/seb-submit" keygen "$STAND/agent/$1.pem" >"$STAND/agent/$1.jwk"
+}
+
+stand_broker_runs() { sebctl_at status >"$STAND/status.out" 2>&1; }
+
+stand_broker() {
+    SOFTHSM2_CONF=$STAND/hsm/softhsm2.conf "$SEB_BIN/sebd" --config "$STAND/sebd.json" --libexec "$SEB_BIN" >>"$STAND/sebd.log" 2>&1 &
+    stand_broker_pid=$!
+    echo "$stand_broker_pid" >"$STAND/sebd.pid"
+    wait_for 20 stand_broker_runs || stand_fail "the broker doesn't start: $(tail -n 5 "$STAND/sebd.log")" || return 1
+    [ -e "$STAND/loaded" ] && return 0
+    sebctl_at policy load "$STAND/policy.jws" >/dev/null && sebctl_at epoch advance "$STAND/epoch.jws" >/dev/null && : >"$STAND/loaded"
+}
+
+stand_broker_stop() {
+    [ -s "$STAND/sebd.pid" ] || return 0
+    end_pid "$(<"$STAND/sebd.pid")" "${1:-TERM}"
+    wait "$(<"$STAND/sebd.pid")" 2>/dev/null || true
+    rm -f "$STAND/sebd.pid"
+}
+
+stand_end() {
+    [ -n "${STAND:-}" ] || return 0
+    stand_broker_stop || true
+    fence_stop "$STAND" || true
+    stop_swtpm "$STAND/tpm" || true
+}
+
+# stand_certify NAME [word=value…]: a certificate for a mutation of a document. Words and their defaults:
+#   operation=PUT document=NAME resource=<prefix><document> body=<file, for PUT> media=text/plain agent=agent-1 risk=L1 signer=sab-1
+#   etag=<live, asked at the service> | etag= (none) | absent=1; sha256=<base64url>; credential_s=5 valid_s=600 domain epoch policy_epoch not_before
+stand_certify() {
+    local name=$1 key
+    local -A w=([operation]=PUT [document]=$1 [media]=text/plain [agent]=agent-1 [risk]=L1 [signer]=sab-1 [credential_s]=5 [valid_s]=600
+        [domain]=$STAND_DOMAIN [epoch]=$STAND_EPOCH [policy_epoch]=$STAND_POLICY_EPOCH)
+    shift
+    for key in "$@"; do w[${key%%=*}]=${key#*=}; done
+    fence_load "$STAND"
+    : "${w[resource]:=${F[prefix]}${w[document]}}"
+    if [ -z "${w[absent]:-}" ] && [ -z "${w[etag]+set}" ]; then w[etag]=$(fence_etag "$STAND" "${w[document]}"); fi
+    jq -n --arg target "${w[target]:-${F[target]}}" --arg operation "${w[operation]}" --arg resource "${w[resource]}" --arg risk "${w[risk]}" \
+        --arg media "${w[media]}" --arg etag "${w[etag]:-}" --arg sha256 "${w[sha256]:-}" --argjson absent "${w[absent]:-0}" \
+        --argjson credential_s "${w[credential_s]}" \
+        '{target: $target, operation: $operation, resource: $resource, risk: $risk, constraints: {credential_s: $credential_s},
+          parameters: (if $operation == "PUT" then {body: {media_type: $media}} else {} end),
+          preconditions: (if $absent == 1 then {absent: true} else {} + (if $etag != "" then {etag: $etag} else {} end) +
+              (if $sha256 != "" then {sha256: $sha256} else {} end) end)}' >"$STAND/cert/$name.proposal" || return 1
+    local body=()
+    [ "${w[operation]}" != PUT ] || body=(--body "${w[body]}")
+    sab_at contract "$STAND/cert/$name.proposal" "${body[@]}" >"$STAND/cert/$name.contract" || return 1
+    printf 'ticket %s\n' "$name" >"$STAND/cert/$name.evidence"
+    with_key "${w[signer]}" certify --contract "$STAND/cert/$name.contract" --agent "$STAND/agent/${w[agent]}.jwk" \
+        --evidence "$STAND/cert/$name.evidence" --domain "${w[domain]}" --policy-epoch "${w[policy_epoch]}" --epoch "${w[epoch]}" \
+        --valid-s "${w[valid_s]}" ${w[not_before]:+--not-before "${w[not_before]}"} >"$STAND/cert/$name.json"
+}
+
+# stand_submit NAME [options…]: with the key of agent-1 unless --key is among the options
+stand_submit() {
+    local name=$1
+    shift
+    local key=(--key "$STAND/agent/agent-1.pem")
+    case " $* " in *' --key '*) key=() ;; esac
+    "$SEB_BIN/seb-submit" --socket "$STAND/run/agents.sock" --certificate "$STAND/cert/$name.json" "${key[@]}" "$@"
+}
