@@ -1,0 +1,121 @@
+#include "config.h"
+
+#include "tools/submit_request.h"
+
+#include "bus/bus.h"
+
+static result override_text(json_t *o, const char *name, const char *text)
+{
+    return text ? json_put_text(o, name, text) : OK;
+}
+
+/* {"body": {"length", "media_type", "sha256"}} of what is sent. */
+static result describe_body(json_t *mutation, struct span body, const char *media_type)
+{
+    json_t *parameters = json_object(), *described = json_object();
+    struct digest d = sha256(body);
+    TRY(json_put_new(mutation, "parameters", parameters));
+    TRY(json_put_new(parameters, "body", described));
+    TRY(json_put_int(described, "length", (int64_t)body.n));
+    TRY(json_put_text(described, "media_type", media_type ? media_type : "application/octet-stream"));
+    return json_put_digest(described, "sha256", &d);
+}
+
+static result override_parameters(json_t *mutation, struct span body, const struct mutation_overrides *o)
+{
+    json_t *described = json_object_get(json_object_get(mutation, "parameters"), "body");
+    const char *contracts = json_string_value(json_object_get(described, "media_type"));
+    if (o->describe_body)
+        return describe_body(mutation, body, o->media_type ? o->media_type : contracts);
+    if (!o->media_type)
+        return OK;
+    return described ? json_put_text(described, "media_type", o->media_type) : fail(E_missing_member);
+}
+
+static result copy_member(json_t *to, const json_t *from, const char *name)
+{
+    const json_t *v = json_object_get(from, name);
+    return v ? json_put_new(to, name, json_deep_copy(v)) : fail(E_missing_member);
+}
+
+static result build_mutation(const json_t *contract, struct span body, const struct mutation_overrides *o, json_t **ret)
+{
+    static const char *const members[] = { "operation", "parameters", "resource", "target" };
+    AUTO_JSON *mutation = json_object();
+    for (unsigned i = 0; i < sizeof members / sizeof members[0]; i++)
+        TRY(copy_member(mutation, contract, members[i]));
+    TRY(override_text(mutation, "operation", o->operation));
+    TRY(override_text(mutation, "resource", o->resource));
+    TRY(override_text(mutation, "target", o->target));
+    TRY(override_parameters(mutation, body, o));
+    *ret = mutation;
+    mutation = NULL;
+    return OK;
+}
+
+void submission_free(struct submission *s)
+{
+    json_decref(s->certificate);
+    json_decref(s->mutation);
+    *s = (struct submission){ 0 };
+}
+
+result submission_read(
+    struct span certificate, struct span body, const struct mutation_overrides *overrides, struct submission *ret)
+{
+    AUTO_JSON *jws_json = NULL;
+    AUTO_JSON *payload = NULL;
+    AUTO_BUF arena = BUF(JWS_TEXT_MAX);
+    struct jws jws;
+    const json_t *contract;
+    json_t *mutation = NULL;
+    TRY(json_strict(certificate, JWS_TEXT_MAX, &jws_json));
+    TRY(jws_parse(jws_json, &arena, &jws));
+    TRY(json_strict(jws.payload, JWS_PAYLOAD_MAX, &payload));
+    TRY(json_object_at(payload, "contract", &contract));
+    TRY(build_mutation(contract, body, overrides, &mutation));
+    *ret = (struct submission){
+        .certificate = jws_json, .mutation = mutation, .certificate_digest = sha256(jws.payload), .body = body
+    };
+    jws_json = NULL;
+    return OK;
+}
+
+static result put_payload(const struct submission *s, int64_t iat, int64_t wait_ms, struct buf *out)
+{
+    AUTO_JSON *payload = json_object();
+    TRY(json_put_digest(payload, "certificate", &s->certificate_digest));
+    TRY(json_put_text(payload, "id", s->id));
+    TRY(json_put_int(payload, "iat", iat));
+    TRY(json_put_new(payload, "mutation", json_incref(s->mutation)));
+    TRY(json_put_int(payload, "wait_ms", wait_ms));
+    return json_canonical(payload, out);
+}
+
+result submission_sign(
+    const struct submission *s, const struct agent_key *key, int64_t iat, int64_t wait_ms, json_t **ret_request)
+{
+    AUTO_BUF payload = BUF(JWS_PAYLOAD_MAX), header = BUF(JWS_HEADER_MAX), input = BUF(JWS_TEXT_MAX);
+    uint8_t raw[SIGNATURE_SIZE];
+    const struct pubkey *public = agent_key_public(key);
+    TRY(put_payload(s, iat, wait_ms, &payload));
+    TRY(jws_header(public, TYP_REQUEST, &header));
+    TRY(jws_signing_input(public, TYP_REQUEST, buf_span(&payload), &input));
+    TRY(agent_key_sign(key, buf_span(&input), raw));
+    struct jws jws = { .payload = buf_span(&payload), .n = 1 };
+    jws.sig[0] = (struct jws_signature){
+        .kid = *pubkey_thumbprint(public), .protected_ = buf_span(&header), .signature = SPAN(raw)
+    };
+    return jws_json(&jws, ret_request);
+}
+
+result submission_frame(const struct submission *s, json_t *request, struct buf *ret_frame)
+{
+    AUTO_JSON *submit = json_object();
+    AUTO_BUF json = BUF(BUS_FRAME_MAX);
+    TRY(json_put_text(submit, "op", "submit"));
+    TRY(json_put_new(submit, "certificate", json_incref(s->certificate)));
+    TRY(json_put_new(submit, "request", json_incref(request)));
+    TRY(json_canonical(submit, &json));
+    return bus_frame_put(ret_frame, &(struct bus_frame){ .json = buf_span(&json), .body = s->body });
+}
