@@ -32,7 +32,7 @@ static const char *const steps[] = {
     "CREATE TABLE state(kind INTEGER PRIMARY KEY CHECK(kind BETWEEN 1 AND 2), jws BLOB NOT NULL) STRICT;"
     "PRAGMA user_version = 1; PRAGMA application_id = 1936024113;",
 };
-#define VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))
+#define SCHEMA_VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))
 
 /* 0 for a file that is still empty. */
 static result version_of(struct sql *s, int64_t *ret)
@@ -42,7 +42,7 @@ static result version_of(struct sql *s, int64_t *ret)
     TRY(sql_ask(s, "PRAGMA application_id", &application));
     TRY(sql_ask(s, "SELECT count(*) FROM sqlite_schema", &tables));
     bool empty = version == 0 && application == 0 && tables == 0;
-    bool ours = version >= 1 && version <= VERSION && application == APPLICATION_ID;
+    bool ours = version >= 1 && version <= SCHEMA_VERSION && application == APPLICATION_ID;
     if (!empty && !ours)
         return fail(E_unsupported);
     *ret = version;
@@ -53,7 +53,7 @@ static result upgrade(struct sql *s)
 {
     int64_t version;
     TRY(version_of(s, &version)); /* again, under the write lock */
-    for (; version < VERSION; version++)
+    for (; version < SCHEMA_VERSION; version++)
         TRY(sql_exec(s, steps[version]));
     return OK;
 }
@@ -62,7 +62,7 @@ result schema_check(struct sql *s, bool writes)
 {
     int64_t version;
     TRY(version_of(s, &version));
-    if (!writes || version == VERSION)
+    if (!writes || version == SCHEMA_VERSION)
         return OK;
     TRY(sql_exec(s, "BEGIN IMMEDIATE"));
     result r = upgrade(s);
