@@ -14,3 +14,13 @@ tests_unit_test_attest_LDADD = libattest.a $(TESTKEY_LIBS) $(BASE_LIBS)
 tests_fuzz_fuzz_attest_SOURCES = tests/fuzz/fuzz_attest.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_attest_LDADD = libattest.a $(TESTKEY_LIBS) $(BASE_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/attest
+
+# Not a test: tests/int/hsm-bench runs it.
+check_PROGRAMS += tests/int/hsm_bench tests/int/hsm_bench_uncured
+tests_int_hsm_bench_SOURCES = tests/int/hsm_bench.c
+tests_int_hsm_bench_CFLAGS = $(AM_CFLAGS) $(TSS_CFLAGS)
+tests_int_hsm_bench_LDADD = $(HSM_LIBS) $(BASE_LIBS)
+tests_int_hsm_bench_uncured_SOURCES = tests/int/hsm_bench.c tests/fake/ossl_uncured.c
+tests_int_hsm_bench_uncured_CFLAGS = $(AM_CFLAGS) $(TSS_CFLAGS)
+tests_int_hsm_bench_uncured_LDADD = $(HSM_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/int/hsm-bench

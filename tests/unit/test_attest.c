@@ -1,4 +1,5 @@
-/* attest/: what swtpm said, read; each truncation and each flipped bit refused or read as what it then says, never beyond its end. */
+/* attest/: what swtpm said, read; each truncation and each flipped bit refused or read as what it then says, never beyond its end.
+ */
 #include "config.h"
 
 #include "attest/quote.h"
@@ -151,7 +152,8 @@ static void preimages(struct checks *c)
         AUTO_BUF again = BUF(256);
         b.p[i / 8] ^= (uint8_t)(1 << i % 8);
         result r = quote_preimage_read(buf_span(&b), &read, &policy_epoch, &epoch);
-        other += !is_ok(r) || (is_ok(quote_preimage(&read, policy_epoch, epoch, &again)) && span_equal(buf_span(&again), buf_span(&b)));
+        other +=
+            !is_ok(r) || (is_ok(quote_preimage(&read, policy_epoch, epoch, &again)) && span_equal(buf_span(&again), buf_span(&b)));
         b.p[i / 8] ^= (uint8_t)(1 << i % 8);
     }
     check_that(c, other == b.n * 8, "with a flipped bit it is refused or read as it is");
