@@ -14,6 +14,9 @@ static result media_type_read(const json_t *o, char ret[MEDIA_TYPE_LEN + 1])
     const char *text;
     TRY(json_text(o, "media_type", MEDIA_TYPE_LEN, &text));
     struct span s = span_text(text);
+    /* RFC 9110 section 5.5: HTTP strips space at a field's ends, so what arrived would not be what was certified. */
+    if (s.p[0] == ' ' || s.p[s.n - 1] == ' ')
+        return fail(E_bad_value);
     for (size_t i = 0; i < s.n; i++)
         if (!is_media_type_character(s.p[i]))
             return fail(E_bad_value);

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #define MAP_MAX (256 * 1024)
-#define EXIT_USAGE 64
 
 static const char help[] =
     "usage: sab fence allow|retire --socket HAPROXY_SOCKET --map FILE KID\n"
@@ -23,7 +22,7 @@ static const char help[] =
     "Says at an HAProxy fence which mint keys may mint. KID is the key's RFC 7638 thumbprint. A key retired is refused from this\n"
     "moment on, and stays so over reloads: the map file is written first, then the running process told, then asked.\n"
     "FILE is named as haproxy.cfg names it. list says what holds now, and whether the file says the same (exit code 1 if not).\n"
-    "Exit codes: 0 done, 1 failed (what was done is said), 64 the command line is wrong.\n";
+    "Exit codes: 0 done, 1 failed (what was done is said), 2 the command line is wrong.\n";
 
 enum action { ACTION_LIST, ACTION_ALLOW, ACTION_RETIRE };
 static const char *const states[] = { NULL, "allowed", "retired" };
@@ -278,13 +277,19 @@ static result options_read(int argc, char **argv, struct order *o)
     return action_read(argv[optind], &o->action);
 }
 
-/* KID is taken from the end before the options are read: a thumbprint may begin with '-'. */
+/* KID is taken out before the options are read: a thumbprint may begin with '-'. */
 static result order_read(int argc, char **argv, struct order *o)
 {
     struct digest kid;
-    if (argc > 1 && is_ok(digest_read(span_text(argv[argc - 1]), &kid)))
-        o->kid = argv[--argc];
-    TRY(options_read(argc, argv, o));
+    int n = 0;
+    for (int i = 0; i < argc; i++) {
+        if (i > 0 && !o->kid && is_ok(digest_read(span_text(argv[i]), &kid)))
+            o->kid = argv[i];
+        else
+            argv[n++] = argv[i];
+    }
+    argv[n] = NULL;
+    TRY(options_read(n, argv, o));
     return (o->action == ACTION_LIST) == !o->kid ? OK : fail(E_usage);
 }
 
@@ -293,7 +298,7 @@ int sab_fence(int argc, char **argv)
     struct order o = { .action = ACTION_LIST };
     if (!is_ok(order_read(argc, argv, &o))) {
         fputs(help, stderr);
-        return EXIT_USAGE;
+        return SAB_USAGE;
     }
     return o.action == ACTION_LIST ? list(&o) : change(&o);
 }

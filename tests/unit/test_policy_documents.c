@@ -231,6 +231,8 @@ static const struct value values[] = {
     { CERTIFICATE, "contract.parameters.body.media_type", "\"\"", E_bad_value },
     { CERTIFICATE, "contract.parameters.body.media_type", "\"a/b;c=\\\"d\\\"\"", E_bad_value },
     { CERTIFICATE, "contract.parameters.body.media_type", "\"a/b\\r\\nX: y\"", E_bad_value },
+    { CERTIFICATE, "contract.parameters.body.media_type", "\" text/plain\"", E_bad_value },
+    { CERTIFICATE, "contract.parameters.body.media_type", "\"text/plain \"", E_bad_value },
     { CERTIFICATE, "contract.parameters.body.media_type", "\"application/vnd.a+json; q=1\"", E_ok },
     { CERTIFICATE, "contract.parameters.body.media_type", "\"" TEXT_64 TEXT_64 "\"", E_too_long },
     { CERTIFICATE, "contract.preconditions", "{}", E_ok },
