@@ -9,3 +9,4 @@ include tests/supervisor.mk
 include tests/bus.mk
 include tests/hsm.mk
 include tests/target.mk
+include tests/link.mk
