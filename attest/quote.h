@@ -12,12 +12,12 @@ struct tpm_clock {
     bool safe;
 };
 struct attest {
-    bool is_quote;              /* else a certification */
+    bool is_quote; /* else a certification */
     struct tpm_clock clock;
     uint64_t firmware;
-    struct span extra;          /* qualifyingData */
+    struct span extra; /* qualifyingData */
     struct span pcr_selection, pcr_digest; /* of a quote: marshaled TPML_PCR_SELECTION; digest */
-    struct span name, qualified_name;      /* of a certification */
+    struct span name, qualified_name; /* of a certification */
 };
 /* Verifies the DER signature by the attestation key over SHA-256(attest), magic and type, and reads it; trailing bytes are refused.
  * bad_quote. Spans view `bytes`. */
@@ -26,9 +26,11 @@ MUST_USE result attest_open(struct span bytes, struct span der_signature, const 
 /* The preimage of a checkpoint's quote (docs/formats.md), whose SHA-256 is the quote's qualifyingData; appended. Reading it:
  * truncated, too_long, bad_value, trailing_bytes, or bad_quote where its purpose is another. */
 MUST_USE result quote_preimage(const struct digest *note_text, uint64_t policy_epoch, uint64_t epoch, struct buf *out);
-MUST_USE result quote_preimage_read(struct span preimage, struct digest *ret_note_text, uint64_t *ret_policy_epoch, uint64_t *ret_epoch);
-/* The name (Part 1, section 16) of a marshaled TPMT_PUBLIC without its nameAlg, and the key in it with its objectAttributes: for
- * verifying hsm_evidence. A certification's `name` is 00 0b (SHA-256) and this digest. bad_key unless it is a P-256 key that signs
- * ES256 alone and is named by SHA-256. The caller frees *ret_key. */
-MUST_USE result tpm_public_read(struct span tpmt_public, struct digest *ret_name, struct pubkey **ret_key, uint32_t *ret_attributes);
+MUST_USE result quote_preimage_read(
+    struct span preimage, struct digest *ret_note_text, uint64_t *ret_policy_epoch, uint64_t *ret_epoch);
+/* The name (Part 1, section 16) of a marshaled TPMT_PUBLIC without its nameAlg, and the key in it with its objectAttributes:
+ * for verifying hsm_evidence. A certification's `name` is 00 0b (SHA-256) and this digest. bad_key unless it is a P-256 key that
+ * signs ES256 alone and is named by SHA-256. The caller frees *ret_key. */
+MUST_USE result tpm_public_read(
+    struct span tpmt_public, struct digest *ret_name, struct pubkey **ret_key, uint32_t *ret_attributes);
 #endif

@@ -9,6 +9,6 @@ libhsm_a_SOURCES = \
 	hsm/tpm.c hsm/tpm.h hsm/tpm_internal.h \
 	hsm/tpm_codec.c hsm/tpm_key.c hsm/tpm_provision.c hsm/tpm_quote.c hsm/tpm_tcti.c \
 	hsm/tss2_pem.c hsm/tss2_pem.h
-# BASE_LIBS come after it. An executable that opens a TPM gets the definitions of ossl_shared_ctx.c with libhsm.a, and the linker exports
-# them, because libtss2-esys refers to them.
+# BASE_LIBS come after it. An executable that opens a TPM gets the definitions of ossl_shared_ctx.c with libhsm.a, and the linker
+# exports them, because libtss2-esys refers to them.
 HSM_LIBS = libhsm.a $(TSS_LIBS) $(P11KIT_LIBS)

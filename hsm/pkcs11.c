@@ -43,6 +43,7 @@ bool p11_session_lost(result r)
     case CKR_SESSION_CLOSED:
     case CKR_TOKEN_NOT_PRESENT:
     case CKR_TOKEN_NOT_RECOGNIZED:
+    case CKR_DEVICE_ERROR: /* network HSMs say so when their connection broke */
     case CKR_DEVICE_REMOVED:
     case CKR_SLOT_ID_INVALID:
     case CKR_USER_NOT_LOGGED_IN:

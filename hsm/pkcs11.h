@@ -1,5 +1,6 @@
 /* PKCS#11 through p11-kit: one module by path, one token by label. Handles are found once and cached; a session that the token
- * lost is opened again, once, with a new login. A PIN that was refused is never offered again. */
+ * lost is opened again, once a call, with a new login and the key proved to be the same. A PIN that was refused is never offered
+ * again: after that p11_close and p11_open. The PIN's file must be for its owner alone. */
 #ifndef SEB_HSM_PKCS11_H
 #define SEB_HSM_PKCS11_H
 
@@ -8,7 +9,7 @@
 struct p11_token; /* opaque */
 struct p11_args {
     const char *module; /* absolute path */
-    const char *token;  /* label */
+    const char *token; /* label */
     const char *pin_file; /* path, or "credential:NAME" for $CREDENTIALS_DIRECTORY/NAME */
 };
 MUST_USE result p11_open(const struct p11_args *args, struct p11_token **ret);

@@ -1,5 +1,6 @@
 /* The TPM over one connected descriptor (a character device, or a socket to swtpm): no connect(2), no TCTI by name. One thread owns
- * it. After tpm_unavailable nothing of it works again: close its keys and it, and open it over a fresh descriptor. */
+ * it. After tpm_unavailable nothing of it works again: close its keys and it, and open it over a fresh descriptor. ESYS writes to
+ * stderr what it is refused: a main that wants to speak alone sets TSS2_LOG=all+NONE before its first thread. */
 #ifndef SEB_HSM_TPM_H
 #define SEB_HSM_TPM_H
 
@@ -26,7 +27,7 @@ MUST_USE result tpm_attestation_key(struct tpm *t, uint32_t handle, struct hsm_k
 MUST_USE result tpm_signing_key(struct tpm *t, uint32_t handle, struct hsm_key *attestation, struct hsm_key **ret);
 
 struct tpm_quote {
-    struct buf attest;    /* TPMS_ATTEST as the TPM gave it */
+    struct buf attest; /* TPMS_ATTEST as the TPM gave it */
     struct buf signature; /* ASN.1 DER */
 };
 /* TPM2_Quote (Part 3) of the SHA-256 bank's PCRs in the mask (bit n: PCR n), over qualifyingData. */

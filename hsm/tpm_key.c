@@ -131,6 +131,8 @@ result tpm_attestation_key(struct tpm *t, uint32_t handle, struct hsm_key **ret)
 result tpm_signing_key(struct tpm *t, uint32_t handle, struct hsm_key *attestation, struct hsm_key **ret)
 {
     AUTO_KEY *k = NULL;
+    if (attestation->kind != HSM_TPM)
+        return fail(E_unsupported);
     TRY(key_find(t, handle, false, &k));
     TPMS_ATTEST a;
     TRY(certify(k, (const struct tpm_key *)attestation, &a));

@@ -16,7 +16,9 @@ static void select_pcrs(uint32_t mask, TPML_PCR_SELECTION *ret)
 
 result tpm_quote(struct hsm_key *attestation, uint32_t pcr_mask, const struct digest *qualifying, struct tpm_quote *ret)
 {
-    struct tpm_key *ak = (struct tpm_key *)attestation;
+    const struct tpm_key *ak = (const struct tpm_key *)attestation;
+    if (attestation->kind != HSM_TPM)
+        return fail(E_unsupported);
     if (pcr_mask >> 24)
         return fail(E_bad_value);
     TPML_PCR_SELECTION pcrs;

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Real parts for tests, the demo and the bench: swtpm with EK certificates, and SoftHSM2 tokens. To be sourced. Each lives in a folder of
-# its own, so that any number run side by side, and is stopped by its pid. Needs bash, swtpm, swtpm-tools, softhsm2.
+# Real parts for tests, the demo and the bench: swtpm with EK certificates, and SoftHSM2 tokens. To be sourced. Each lives in a folder
+# of its own, so that any number run side by side, and is stopped by its pid. Needs bash, swtpm, swtpm-tools, softhsm2.
 #
 #   start_swtpm DIR           a TPM 2.0 at the socket DIR/tpm (tpm2-tools: swtpm:path=DIR/tpm); its first start makes it, with EK
 #                             certificates by a CA in DIR/ca; a later start brings the same TPM back
@@ -68,6 +68,10 @@ EOF
     : >"$dir/state/.made"
 }
 
+swtpm_is_up() {
+    [[ -S $1/tpm && -s $1/swtpm.pid ]]
+}
+
 start_swtpm() {
     local dir=$1
     [[ $dir == /* && ${#dir} -le 90 ]] || hw_fail "want an absolute path of at most 90 bytes: $dir" || return 1
@@ -76,7 +80,7 @@ start_swtpm() {
     (umask 077 && swtpm socket --tpm2 --tpmstate dir="$dir/state" --server type=unixio,path="$dir/tpm" \
         --ctrl type=unixio,path="$dir/tpm.ctrl" --flags not-need-init,startup-clear --daemon --pid file="$dir/swtpm.pid" \
         </dev/null >"$dir/swtpm.log" 2>&1) || hw_fail "swtpm failed: $(cat "$dir/swtpm.log")" || return 1
-    wait_for 5 test -S "$dir/tpm" && wait_for 5 test -s "$dir/swtpm.pid" || hw_fail "swtpm doesn't start in $dir"
+    wait_for 5 swtpm_is_up "$dir" || hw_fail "swtpm doesn't start in $dir"
 }
 
 stop_swtpm() {
