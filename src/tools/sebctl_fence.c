@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 #define PEM_MAX 4096
-#define EXIT_USAGE 64
+#define EXIT_USAGE 2
 
 static const char help[] =
     "usage: sebctl fence haproxy --target NAME [--keys KID=PEM]... [--rate N] [--write DIR] [--config FILE]\n"
@@ -22,7 +22,7 @@ static const char help[] =
     "  --rate N        mutations a second that the fence must remember (2000)\n"
     "  --write DIR     where to write; lies at the fence as the configuration's fence.directory\n"
     "  --config FILE   " SEB_SYSCONFDIR "/seb/sebd.json\n"
-    "Exit codes: 0 done, 1 failed, 64 the command line is wrong.\n";
+    "Exit codes: 0 done, 1 failed, 2 the command line is wrong.\n";
 
 struct options {
     const char *config, *target, *write;

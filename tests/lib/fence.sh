@@ -105,6 +105,8 @@ LoadModule dav_module $m/mod_dav.so
 LoadModule dav_fs_module $m/mod_dav_fs.so
 LoadModule ssl_module $m/mod_ssl.so
 LoadModule socache_shmcb_module $m/mod_socache_shmcb.so
+# What of a request got through the fence.
+CustomLog $dir/access.log "%m %U%q %>s range=%{Content-Range}i override=%{X-HTTP-Method-Override}i expect=%{Expect}i auth=%{Authorization}i type=%{Content-Type}i"
 $([ "$(id -u)" != 0 ] || printf 'User www-data\nGroup www-data')
 Mutex file:$dir/lock default
 DavLockDB $dir/lock/db
@@ -158,6 +160,9 @@ fence_start() {
     second=$EPOCHSECONDS
     while [ "$EPOCHSECONDS" = "$second" ]; do read -rt 0.02 <> <(:) || :; done
 }
+
+# HAProxy hands its used ids to the next process only once it has been up for 5 seconds itself.
+fence_hands_over() { echo 'show peers' | socat -t2 - "UNIX-CONNECT:$1/fence/haproxy.sock" | grep -q 'id=seb .*flags=0x[0-9a-f]*3 '; }
 
 fence_reload() {
     local dir before; dir=$(cd "$1" && pwd) && fence_load "$dir" || return 1
