@@ -1,5 +1,6 @@
 # Each part's tests have a fragment of their own.
 check_LIBRARIES =
+EXTRA_PROGRAMS =
 EXTRA_DIST += tests/unit/check.h
 include tests/base.mk
 include tests/store.mk

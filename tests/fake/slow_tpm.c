@@ -1,0 +1,81 @@
+/* slow_tpm LISTEN TPM MS: a TPM at the socket LISTEN that takes MS milliseconds longer over each command than the one at TPM. One user
+ * at a time, as with swtpm. It ends with its parent. */
+#include "config.h"
+
+#include "base/bytes.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define MESSAGE_MAX 4096
+#define HEADER_SIZE 10 /* TPM 2.0 Part 1, section 18: tag, size, code */
+
+static int socket_at(const char *path, bool listens)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || !is_ok(span_copy_text(span_text(path), a.sun_path, sizeof a.sun_path)))
+        return -1;
+    const struct sockaddr *to = (const struct sockaddr *)&a;
+    bool done = listens ? bind(fd, to, sizeof a) == 0 && listen(fd, 4) == 0 : connect(fd, to, sizeof a) == 0;
+    if (!done) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static bool read_all(int fd, uint8_t *to, size_t n)
+{
+    while (n) {
+        ssize_t got = read(fd, to, n);
+        if (got <= 0)
+            return false;
+        to += got;
+        n -= (size_t)got;
+    }
+    return true;
+}
+
+/* One whole command or response. */
+static bool pass(int from, int to)
+{
+    uint8_t bytes[MESSAGE_MAX];
+    struct reader r = reader_of(SPAN(bytes));
+    uint16_t tag;
+    uint32_t size;
+    if (!read_all(from, bytes, HEADER_SIZE) || !is_ok(read_u16(&r, &tag)) || !is_ok(read_u32(&r, &size)) || size < HEADER_SIZE ||
+        size > sizeof bytes || !read_all(from, bytes + HEADER_SIZE, size - HEADER_SIZE))
+        return false;
+    return send(to, bytes, size, MSG_NOSIGNAL) == (ssize_t)size;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 4)
+        return 2;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int listener = socket_at(argv[1], true), ms = atoi(argv[3]);
+    if (listener < 0)
+        return 1;
+    puts("ready");
+    fflush(stdout);
+    for (;;) {
+        int user = accept(listener, NULL, NULL), tpm = socket_at(argv[2], false);
+        while (user >= 0 && tpm >= 0 && pass(user, tpm)) {
+            poll(NULL, 0, ms);
+            if (!pass(tpm, user))
+                break;
+        }
+        if (user >= 0)
+            close(user);
+        if (tpm >= 0)
+            close(tpm);
+    }
+}
