@@ -43,10 +43,9 @@ static result begin(struct folder *f, const char *path)
         return fail_errno();
     TRY(buf_text(&f->beside, ".XXXXXX"));
     TRY(buf_u8(&f->beside, 0));
-    if (!mkdtemp((char *)f->beside.p)) {
-        buf_clear(&f->beside); /* nothing to remove */
+    if (!mkdtemp((char *)f->beside.p))
         return fail_errno();
-    }
+    f->made = true;
     f->fd = open((char *)f->beside.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return f->fd >= 0 ? OK : fail_errno();
 }
@@ -69,7 +68,7 @@ result folder_finish(struct folder *f)
         return fail_errno();
     if (renameat2(AT_FDCWD, (char *)f->beside.p, AT_FDCWD, (char *)f->path.p, RENAME_NOREPLACE) != 0)
         return fail_errno();
-    buf_clear(&f->beside);
+    f->made = false;
     return syncfs(f->fd) == 0 ? OK : fail_errno();
 }
 
@@ -81,7 +80,7 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 
 void folder_end(struct folder *f)
 {
-    if (f->beside.n > 0 && f->fd >= 0)
+    if (f->made)
         nftw((char *)f->beside.p, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     if (f->path.p)
         fd_close(&f->fd);

@@ -6,6 +6,7 @@
 
 struct folder {
     struct buf path, beside; /* with NUL */
+    bool made; /* beside is there, and unfinished */
     int fd;
 };
 /* exists where anything has that name. */
