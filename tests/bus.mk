@@ -31,3 +31,10 @@ TESTS += tests/unit/test_submit_reply
 tests_unit_test_submit_reply_SOURCES = tests/unit/test_submit_reply.c tests/unit/busframes.c tests/unit/busframes.h \
 	src/tools/submit_reply.c src/tools/submit_reply.h
 tests_unit_test_submit_reply_LDADD = libbus.a libmerkle.a $(TESTKEY_LIBS) $(BASE_LIBS)
+
+check_PROGRAMS += tests/int/test_submit
+TESTS += tests/int/test_submit tests/int/seb-submit
+tests_int_test_submit_SOURCES = tests/int/test_submit.c tests/unit/busframes.c tests/unit/busframes.h \
+	tests/fake/front_stand.c tests/fake/front_stand.h
+tests_int_test_submit_LDADD = libbus.a liblink.a libsebconfig.a $(TESTKEY_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/int/seb-submit

@@ -22,6 +22,12 @@ static int say(const char *about, result r)
     return SUBMIT_LOCAL;
 }
 
+static int say_later(const char *about, result r)
+{
+    say(about, r);
+    return code_of(r) == E_unavailable ? SUBMIT_LATER : SUBMIT_LOCAL;
+}
+
 static int say_key(const struct agent_key_args *args, result r)
 {
     if (code_of(r) == E_bad_value && !args->module) {
@@ -205,16 +211,15 @@ static int submit(const struct submit_options *o)
     if (o->request_only)
         return print_request(&a);
     result r = bus_connect(o->socket, &client);
-    if (is_ok(r))
-        r = ask(&a, client, &reply);
+    if (!is_ok(r))
+        return say_later(o->socket, r);
+    r = ask(&a, client, &reply);
     bus_client_free(client);
     if (is_ok(r))
         return finish(&a, reply);
-    say(o->socket, r);
-    if (code_of(r) != E_unavailable)
-        return SUBMIT_LOCAL;
-    fprintf(stderr, "seb-submit: what became of it isn't known: ask again with --id %s\n", a.submission.id);
-    return SUBMIT_LATER;
+    if (code_of(r) == E_unavailable)
+        fprintf(stderr, "seb-submit: what became of it isn't known: ask again with --id %s\n", a.submission.id);
+    return say_later(o->socket, r);
 }
 
 int main(int argc, char **argv)
