@@ -3,3 +3,24 @@ check_PROGRAMS += tests/unit/test_mint
 TESTS += tests/unit/test_mint
 tests_unit_test_mint_SOURCES = tests/unit/test_mint.c tests/unit/check.h
 tests_unit_test_mint_LDADD = $(TESTKEY_LIBS) libmint.a $(BASE_LIBS)
+
+check_PROGRAMS += tests/unit/test_keeper_memory
+TESTS += tests/unit/test_keeper_memory
+tests_unit_test_keeper_memory_SOURCES = tests/unit/test_keeper_memory.c src/broker/keeper_memory.c src/broker/keeper_memory.h
+tests_unit_test_keeper_memory_LDADD = $(BASE_LIBS)
+
+# A real keeper, and around it a test that plays the other processes.
+check_LIBRARIES += tests/int/libkeeperroom.a
+tests_int_libkeeperroom_a_SOURCES = tests/int/keeper_make.c tests/int/keeper_room.c tests/int/keeper_room.h
+KEEPER_TEST_LIBS = tests/int/libkeeperroom.a tests/unit/libpolicyworld.a $(TESTKEY_LIBS) $(HSM_LIBS) libattest.a libpolicy.a libentry.a \
+	libmerkle.a liblink.a libsebconfig.a $(BASE_LIBS)
+check_PROGRAMS += tests/int/test_keeper_fallen_core
+tests_int_test_keeper_fallen_core_SOURCES = tests/int/test_keeper_fallen_core.c tests/int/keeper_plays.c tests/int/keeper_plays.h
+tests_int_test_keeper_fallen_core_LDADD = $(KEEPER_TEST_LIBS)
+check_PROGRAMS += tests/int/test_keeper_hardware tests/fake/slow_tpm
+tests_int_test_keeper_hardware_SOURCES = tests/int/test_keeper_hardware.c
+tests_int_test_keeper_hardware_LDADD = $(KEEPER_TEST_LIBS)
+tests_fake_slow_tpm_SOURCES = tests/fake/slow_tpm.c
+tests_fake_slow_tpm_LDADD = $(BASE_LIBS)
+TESTS += tests/int/keeper-fallen-core tests/int/keeper-hardware
+EXTRA_DIST += tests/int/keeper-fallen-core tests/int/keeper-hardware

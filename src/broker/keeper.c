@@ -159,7 +159,7 @@ static result begin(struct keeper *k, const char **ret_what)
     k->config = k->child.config;
     k->grounds.config = k->config;
     TRY(keys_open(k, k->child.tpm, ret_what));
-    *ret_what = "the keeper";
+    *ret_what = "start";
     TRY(config_origin(k->config, &origin));
     TRY(span_copy_text(buf_span(&origin), k->log.origin, sizeof k->log.origin));
     TRY(random_bytes(k->run, sizeof k->run));
@@ -191,7 +191,8 @@ static void end(struct keeper *k)
 
 int main(void)
 {
-    const char *what = "the keeper";
+    const char *what = "start";
+    log_program("seb-keeper");
     struct keeper k = { .child = child_begin(CHILD_KEEPER) };
     result r = begin(&k, &what);
     if (!is_ok(r))
@@ -199,7 +200,7 @@ int main(void)
     while (is_ok(r) && !k.stopping)
         r = turn(&k);
     if (!is_ok(r))
-        child_abort("the keeper", r);
+        child_abort("an invariant", r);
     end(&k);
     return 0;
 }

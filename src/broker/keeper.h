@@ -11,10 +11,11 @@
  *   keeper_judge.c   whether this credential may be minted, and what it says: pure
  *   keeper_mint.c    minting: from the core's MINT to the runner's CALL
  *
- * What a restart makes it forget, and docs/threat-model.md says so: which policy and epoch statement it held last (a fallen core could
- * hand it an older signed one) and which note it signed last (an older note with its frontier would be taken, and the log forked from
- * there; whoever saw the later note can prove it). It does not forget which decisions it minted for in a way that would matter:
- * `run` is drawn anew, and nothing is minted for an entry of another run. One certificate is used once by the core's ledger alone. */
+ * What a restart makes it forget, and docs/threat-model.md says so: which policy and epoch statement it held last (a fallen core
+ * could hand it an older signed one) and which note it signed last (an older note with its frontier would be taken, and the log
+ * forked from there; whoever saw the later note can prove it). It does not forget which decisions it minted for in a way that would
+ * matter: `run` is drawn anew, and nothing is minted for an entry of another run. One certificate is used once by the core's ledger
+ * alone. */
 #ifndef SEB_BROKER_KEEPER_H
 #define SEB_BROKER_KEEPER_H
 
@@ -40,9 +41,9 @@ struct keeper_log { /* keeper_log.c */
     uint64_t resume_slot;
     struct frontier frontier; /* of what was appended */
     char origin[ORIGIN_MAX + 1];
-    struct checkpoint newest;    /* signed */
-    struct digest newest_text;   /* SHA-256 of its note's text */
-    int64_t uncovered_since_ms;  /* when the oldest checkpoint without a covering quote was signed; 0: all have one */
+    struct checkpoint newest; /* signed */
+    struct digest newest_text; /* SHA-256 of its note's text */
+    int64_t uncovered_since_ms; /* when the oldest checkpoint without a covering quote was signed; 0: all have one */
     bool sign_wanted;
 };
 struct minting;
@@ -76,7 +77,8 @@ struct keeper {
     struct mintings mintings;
 };
 
-/* A failure of any of these is a broken invariant: the process ends. What the core or the hardware may get wrong is answered instead. */
+/* A failure of any of these is a broken invariant: the process ends. What the core or the hardware may get wrong is answered
+ * instead. */
 
 /* keeper.c */
 MUST_USE result tell_code(struct keeper *k, enum message_type type, uint64_t slot, const struct code_message *m);
@@ -87,7 +89,7 @@ void keys_close(struct keeper *k);
 MUST_USE result keys_tell(struct keeper *k); /* KEYS to the core */
 MUST_USE result health_tell(struct keeper *k); /* HEALTH, where it changed */
 MUST_USE result keys_turn(struct keeper *k, int64_t now_ms); /* asks for the TPM again, tries the HSM again */
-int64_t keys_due_ms(const struct keeper *k);               /* monotonic; INT64_MAX: nothing is */
+int64_t keys_due_ms(const struct keeper *k); /* monotonic; INT64_MAX: nothing is */
 MUST_USE result chip_failed(struct keeper *k, const char *what, result r);
 void chip_came(struct keeper *k, int fd); /* a fresh descriptor, or -1 */
 MUST_USE result chip_opened(struct keeper *k);

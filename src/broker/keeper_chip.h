@@ -1,6 +1,6 @@
-/* The TPM's thread, which alone holds the ESYS context and its keys. It gets one job at a time: what is most urgent is decided when it
- * is idle again, not when it was asked for. After a failure of any kind the job has closed the TPM: nothing is trusted until all was
- * opened and proved again. */
+/* The TPM's thread, which alone holds the ESYS context and its keys. It gets one job at a time: what is most urgent is decided when
+ * it is idle again, not when it was asked for. After a failure of any kind the job has closed the TPM: nothing is trusted until all
+ * was opened and proved again. */
 #ifndef SEB_BROKER_KEEPER_CHIP_H
 #define SEB_BROKER_KEEPER_CHIP_H
 

@@ -39,8 +39,7 @@ static int64_t least(int64_t a, int64_t b)
 /* The entry names the certificate by its payload's digest, so this comes before anything of the certificate is looked at. */
 static result read_certificate(struct question *q)
 {
-    const struct digest *named =
-        q->entry.type == ENTRY_READ ? &q->entry.read.certificate : &q->entry.decision.certificate;
+    const struct digest *named = q->entry.type == ENTRY_READ ? &q->entry.read.certificate : &q->entry.decision.certificate;
     struct digest came = sha256(q->m->certificate.payload);
     if (!digest_equal(&came, named))
         return fail(E_certificate_mismatch);
@@ -134,7 +133,9 @@ static struct target_mutation mutation_for(const struct question *q)
         .absent = c->pre.absent,
         .has_etag = c->pre.has_etag,
         .has_sha256 = c->pre.has_sha256,
-        .etag = c->pre.has_etag ? c->pre.etag : !c->pre.absent && live && live->has_etag ? live->etag : NULL,
+        .etag = c->pre.has_etag                            ? c->pre.etag
+                : !c->pre.absent && live && live->has_etag ? live->etag
+                                                           : NULL,
     };
 }
 
@@ -193,7 +194,8 @@ static result judge_question(struct question *q, struct warrant *ret)
     return OK;
 }
 
-result warrant_judge(const struct grounds *g, int64_t now_ms, const struct remembered *r, const struct mint_message *m, struct warrant *ret)
+result warrant_judge(
+    const struct grounds *g, int64_t now_ms, const struct remembered *r, const struct mint_message *m, struct warrant *ret)
 {
     struct question q = { .g = g, .now_ms = now_ms, .r = r, .m = m };
     if (g->hsm != E_ok)

@@ -12,7 +12,7 @@
 struct grounds {
     const struct config *config;
     struct digest mint_key; /* thumbprint */
-    struct policy *policy;  /* in force; NULL: none was loaded in this run */
+    struct policy *policy; /* in force; NULL: none was loaded in this run */
     bool has_epoch;
     struct epoch_statement epoch;
     enum seb_code hsm; /* whether the newest policy lets the mint key be where it is: ok, hsm_not_approved */
@@ -31,9 +31,10 @@ struct warrant {
 };
 void warrant_free(struct warrant *w);
 
-/* The code is the refusal's name. What the entry says of whether it may be minted for at all (this run, signed, once) was asked before:
- * it is a permitting decision or a read of this run. */
-MUST_USE result warrant_judge(const struct grounds *g, int64_t now_ms, const struct remembered *r, const struct mint_message *m, struct warrant *ret);
+/* The code is the refusal's name. What the entry says of whether it may be minted for at all (this run, signed, once) was asked
+ * before: it is a permitting decision or a read of this run. */
+MUST_USE result warrant_judge(
+    const struct grounds *g, int64_t now_ms, const struct remembered *r, const struct mint_message *m, struct warrant *ret);
 /* The signature took its time: whether its seconds, policy and epoch still hold. */
 MUST_USE result warrant_holds(const struct grounds *g, int64_t now_ms, const struct warrant *w);
 

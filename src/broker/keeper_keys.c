@@ -10,7 +10,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-#define AGAIN_MS 500   /* until the next try, where the last one failed */
+#define AGAIN_MS 500 /* until the next try, where the last one failed */
 #define ANSWER_MS 2000 /* until the supervisor is asked once more */
 #define PROBE_MS 1000
 #define KEYS_MAX (3 * EVIDENCE_MAX)

@@ -9,9 +9,10 @@
 
 #define PREIMAGE_MAX 256
 
-/* What the record key signed last says which log this is. A fallen core can hand an older note with its own frontier (keeper.h), but
- * none that was never signed. */
-static result note_fits(const struct keeper *k, const struct frontier *f, struct span note, struct checkpoint *ret, struct digest *ret_text)
+/* What the record key signed last says which log this is. A fallen core can hand an older note with its own frontier (keeper.h),
+ * but none that was never signed. */
+static result note_fits(
+    const struct keeper *k, const struct frontier *f, struct span note, struct checkpoint *ret, struct digest *ret_text)
 {
     struct checkpoint c;
     struct span text;
@@ -147,8 +148,8 @@ static int64_t quote_due_ms(const struct keeper *k)
     return k->log.uncovered_since_ms ? k->log.uncovered_since_ms + QUOTE_DUE_MS - last : INT64_MAX;
 }
 
-/* Signing makes one group of all that waited; minting takes a command each. So those that waited when a group was signed go first, and
- * the next group gathers meanwhile: neither starves the other. */
+/* Signing makes one group of all that waited; minting takes a command each. So those that waited when a group was signed go first,
+ * and the next group gathers meanwhile: neither starves the other. */
 result log_turn(struct keeper *k, int64_t now_ms)
 {
     if (k->chip_lost || chip_is_busy(k->chip))

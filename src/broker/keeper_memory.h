@@ -11,7 +11,7 @@ struct remembered {
     uint64_t index;
     struct digest leaf;
     int64_t exp; /* of the credential */
-    bool spent;  /* a credential was minted for it, or was tried to */
+    bool spent; /* a credential was minted for it, or was tried to */
     struct buf text; /* the entry; freed when it is spent */
 };
 struct memory; /* opaque */

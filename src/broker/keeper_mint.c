@@ -134,18 +134,17 @@ static result put_call(const struct minting *m, struct buf *credential, struct b
 {
     const struct warrant *w = &m->warrant;
     TRY(mint_compact(buf_span(&m->input), SPAN(m->work.raw), credential));
-    return call_put(fields,
-        &(struct call_message){
-            .use = (uint8_t)w->use,
-            .target = span_text(w->target->name),
-            .method = span_text(w->plan.method),
-            .url = span_text(w->plan.url),
-            .precondition = span_text(w->plan.precondition),
-            .precondition_value = span_text(w->plan.precondition_value),
-            .media_type = span_text(w->plan.media_type),
-            .credential = buf_span(credential),
-            .body = buf_span(&m->body),
-        });
+    return call_put(fields, &(struct call_message){
+                                .use = (uint8_t)w->use,
+                                .target = span_text(w->target->name),
+                                .method = span_text(w->plan.method),
+                                .url = span_text(w->plan.url),
+                                .precondition = span_text(w->plan.precondition),
+                                .precondition_value = span_text(w->plan.precondition_value),
+                                .media_type = span_text(w->plan.media_type),
+                                .credential = buf_span(credential),
+                                .body = buf_span(&m->body),
+                            });
 }
 
 static result tell_call(struct keeper *k, const struct minting *m)

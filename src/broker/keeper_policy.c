@@ -36,8 +36,8 @@ static result tell_loaded(struct keeper *k, uint64_t slot, enum loaded_what what
     return tell_code(k, MESSAGE_LOADED, slot, &(struct code_message){ .code = code, .what = what });
 }
 
-/* A newer policy that doesn't approve of the token isn't in force; but whoever signs policies has spoken, so the older one isn't minted
- * under any more either. */
+/* A newer policy that doesn't approve of the token isn't in force; but whoever signs policies has spoken, so the older one isn't
+ * minted under any more either. */
 result policy_load(struct keeper *k, uint64_t slot, struct span fields)
 {
     struct jws j;

@@ -1,5 +1,5 @@
-/* What a credential says: a pure function of the log entry that it is minted for, the certificate's name, and the target's claims. The
- * keeper signs it; an auditor computes it again. */
+/* What a credential says: a pure function of the log entry that it is minted for, the certificate's name, and the target's claims.
+ * The keeper signs it; an auditor computes it again. */
 #ifndef SEB_MINT_MINT_H
 #define SEB_MINT_MINT_H
 

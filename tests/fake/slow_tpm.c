@@ -1,5 +1,5 @@
-/* slow_tpm LISTEN TPM MS: a TPM at the socket LISTEN that takes MS milliseconds longer over each command than the one at TPM. One user
- * at a time, as with swtpm. It ends with its parent. */
+/* slow_tpm LISTEN TPM MS: a TPM at the socket LISTEN that takes MS milliseconds longer over each command than the one at TPM. One
+ * user at a time, as with swtpm. It ends with its parent. */
 #include "config.h"
 
 #include "base/bytes.h"

@@ -126,7 +126,8 @@ static void test_compact(struct checks *c)
     struct span text = buf_span(&jwt);
     size_t first = span_find(text, 0, '.'), second = span_find(text, first + 1, '.');
     check_that(c, span_find(text, second + 1, '.') == text.n, "three parts (RFC 7515 section 7.1)");
-    check_that(c, is_ok(b64url_fixed(span_part(text, second + 1, text.n), back, sizeof back)) &&
+    check_that(c,
+        is_ok(b64url_fixed(span_part(text, second + 1, text.n), back, sizeof back)) &&
             is_ok(pubkey_verify(testkey_public(key), span_part(text, 0, second), SPAN(back))),
         "the third verifies the first two");
     check_code(c, mint_compact(buf_span(&input), span_part(SPAN(raw), 0, 63), &jwt), E_bad_value, "a short signature is refused");

@@ -1,0 +1,390 @@
+#include "config.h"
+
+#include "tests/int/keeper_room.h"
+
+#include "attest/quote.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+const char room_body[6] = "hello";
+
+void must_ok(result r, const char *what)
+{
+    char text[256];
+    if (!is_ok(r))
+        printf("# %s\n", result_text(r, text, sizeof text));
+    must(is_ok(r), what);
+}
+
+/* What the keeper sends. */
+
+static void hold(struct room *r, bool holds, const char *what)
+{
+    if (!holds) {
+        r->wrong++;
+        check_that(r->c, false, what);
+    }
+}
+
+static void got_keys(struct room *r, struct span fields)
+{
+    struct span text;
+    AUTO_JSON *o = NULL;
+    AUTO_BUF run = BUF(RUN_SIZE), evidence = BUF(65536);
+    const json_t *keys, *key;
+    static const char *const names[ROLES] = { "attestation", "record", "mint" };
+    must_ok(text_read(fields, &text), "KEYS");
+    must_ok(json_strict(text, LINK_PACKET_MAX, &o), "KEYS");
+    must_ok(json_bytes_at(o, "run", RUN_SIZE, &run), "run");
+    must_ok(span_copy(buf_span(&run), r->run, RUN_SIZE), "run");
+    must_ok(json_object_at(o, "keys", &keys), "keys");
+    for (unsigned i = 0; i < ROLES; i++) {
+        struct digest kid;
+        must_ok(json_object_at(keys, names[i], &key), names[i]);
+        must_ok(json_digest_at(key, "kid", &kid), "kid");
+        hold(r, digest_equal(&kid, pubkey_thumbprint(r->instance.key[i])), "KEYS holds the keys that init recorded");
+        must_ok(json_bytes_at(key, "evidence", 65536, &evidence), "evidence");
+    }
+    r->has_run = true;
+}
+
+static void got_checkpoint(struct room *r, struct span fields)
+{
+    struct checkpoint_message m;
+    struct checkpoint c;
+    struct span text;
+    must_ok(checkpoint_read(fields, &m), "CHECKPOINT");
+    bool good = is_ok(checkpoint_open(m.note, r->instance.key[ROLE_RECORD], &c, &text)) && c.size == m.size &&
+                c.size <= r->frontier.size && span_is(span_text(c.origin), "prod.example/b1") &&
+                digest_equal(&c.root, &r->root[c.size]);
+    hold(r, good, "a checkpoint is the record key's, over the log that was appended");
+    hold(r, c.size >= r->signed_size, "checkpoints only grow");
+    buf_clear(&r->note);
+    must_ok(buf_put(&r->note, m.note), "note");
+    r->signed_size = c.size;
+    r->note_text[c.size] = sha256(text);
+    r->signed_ms[c.size] = clock_mono_ms();
+    r->checkpoints++;
+}
+
+static void got_quote(struct room *r, struct span fields)
+{
+    struct quote_message m;
+    struct attest a;
+    struct digest text;
+    uint64_t policy_epoch, epoch;
+    must_ok(quote_read(fields, &m), "QUOTE");
+    struct digest qualifying = sha256(m.preimage);
+    bool good = is_ok(attest_open(m.attest, m.signature, r->instance.key[ROLE_ATTESTATION], &a)) && a.is_quote &&
+                span_equal(a.extra, digest_span(&qualifying)) &&
+                is_ok(quote_preimage_read(m.preimage, &text, &policy_epoch, &epoch)) && m.size <= r->signed_size &&
+                digest_equal(&text, &r->note_text[m.size]);
+    hold(r, good, "a quote is the attestation key's, over a checkpoint that was sent");
+    for (uint64_t size = r->quoted_size; size <= m.size; size++)
+        if (r->signed_ms[size]) {
+            int64_t late = clock_mono_ms() - r->signed_ms[size];
+            r->worst_quote_ms = late > r->worst_quote_ms ? late : r->worst_quote_ms;
+            r->signed_ms[size] = 0;
+        }
+    r->quoted_size = m.size;
+    r->quotes++;
+}
+
+static void got_code(struct room *r, const struct message *m)
+{
+    struct code_message code;
+    must_ok(code_read(m->fields, &code), "a code");
+    switch (m->type) {
+    case MESSAGE_RESUMED:
+        r->resumed++;
+        r->resumed_code = code.code;
+        if (code.code == E_ok)
+            link_phase_set(r->core, PHASE_SERVING);
+        break;
+    case MESSAGE_LOADED:
+        r->loaded++;
+        r->loaded_code = code.code;
+        break;
+    case MESSAGE_MINT_REFUSED:
+        r->refused++;
+        r->refused_code = code.code;
+        r->refused_slot = m->slot;
+        break;
+    default:
+        r->healths++;
+        r->health = code.code;
+        break;
+    }
+}
+
+static void from_core(struct room *r, const struct message *m)
+{
+    if (m->type == MESSAGE_KEYS)
+        got_keys(r, m->fields);
+    else if (m->type == MESSAGE_CHECKPOINT)
+        got_checkpoint(r, m->fields);
+    else if (m->type == MESSAGE_QUOTE)
+        got_quote(r, m->fields);
+    else
+        got_code(r, m);
+}
+
+static void from_runner(struct room *r, const struct message *m)
+{
+    buf_clear(&r->call.fields);
+    must_ok(buf_put(&r->call.fields, m->fields), "CALL");
+    must_ok(call_read(buf_span(&r->call.fields), &r->call.m), "CALL");
+    r->call.slot = m->slot;
+    r->calls++;
+}
+
+static void from_control(struct room *r, const struct message *m)
+{
+    r->ready |= m->type == MESSAGE_READY;
+    r->tpm_again += m->type == MESSAGE_TPM_AGAIN;
+}
+
+static bool drain(struct room *r, struct link *l, void (*take)(struct room *, const struct message *))
+{
+    struct message m;
+    bool got = true, any = false;
+    while (got) {
+        result e = link_receive(l, &m, &got);
+        if (!is_ok(e)) {
+            hold(r, code_of(e) == E_peer_gone, "the keeper sends only what is legal");
+            r->gone = true;
+            return any;
+        }
+        if (got)
+            take(r, &m);
+        any |= got;
+    }
+    return any;
+}
+
+bool room_pump(struct room *r, int64_t end_ms)
+{
+    struct link *links[] = { r->control, r->core, r->runner };
+    struct pollfd fds[3];
+    int64_t left = end_ms - clock_mono_ms();
+    if (r->gone || left < 0)
+        return false;
+    for (unsigned i = 0; i < 3; i++)
+        fds[i] = (struct pollfd){ .fd = link_fd(links[i]), .events = link_events(links[i]) };
+    must(poll(fds, 3, (int)left) >= 0 || errno == EINTR, "poll");
+    for (unsigned i = 0; i < 3; i++)
+        if (fds[i].revents & POLLOUT)
+            must_ok(link_flush(links[i]), "flush");
+    /* CALLs first: what is refused later must not have been called. */
+    drain(r, r->runner, from_runner);
+    drain(r, r->core, from_core);
+    drain(r, r->control, from_control);
+    return true;
+}
+
+void room_send(struct room *r, enum message_type type, uint64_t slot, const struct buf *fields)
+{
+    must_ok(link_send(r->core, type, slot, fields ? buf_span(fields) : (struct span){ NULL, 0 }), "send");
+}
+
+void room_send_raw(struct room *r, struct span packet)
+{
+    must(send(link_fd(r->core), packet.p, packet.n, MSG_NOSIGNAL) == (ssize_t)packet.n, "send");
+}
+
+/* The core's ways. */
+
+enum seb_code room_resume(struct room *r, const struct frontier *f, struct span note)
+{
+    AUTO_BUF fields = BUF(LINK_PACKET_MAX);
+    struct resume_message m = { .size = f->size, .n = f->n, .note = note };
+    unsigned before = r->resumed;
+    for (unsigned i = 0; i < f->n; i++)
+        m.hash[i] = f->hash[i];
+    must_ok(resume_put(&fields, &m), "RESUME");
+    room_send(r, MESSAGE_RESUME, ++r->next_slot, &fields);
+    ROOM_WAIT(r, ROOM_WAIT_MS, r->resumed > before || r->gone);
+    return r->resumed > before ? r->resumed_code : E_peer_gone;
+}
+
+void room_new_log(struct room *r)
+{
+    r->frontier = (struct frontier){ .size = 0 };
+    r->root[0] = frontier_root(&r->frontier);
+    r->signed_size = r->quoted_size = 0;
+    for (unsigned i = 0; i <= ROOM_ENTRIES; i++)
+        r->signed_ms[i] = 0;
+    buf_clear(&r->note);
+}
+
+enum seb_code room_load(struct room *r, enum message_type type, const struct jws *j)
+{
+    AUTO_BUF fields = BUF(LINK_PACKET_MAX);
+    unsigned before = r->loaded;
+    must_ok(statement_put(&fields, j), "statement");
+    room_send(r, type, ++r->next_slot, &fields);
+    ROOM_WAIT(r, ROOM_WAIT_MS, r->loaded > before || r->gone);
+    return r->loaded > before ? r->loaded_code : E_peer_gone;
+}
+
+void room_load_all(struct room *r)
+{
+    check_code(r->c, fail(room_resume(r, &r->frontier, buf_span(&r->note))), E_ok, "an honest log is taken");
+    check_code(r->c, fail(room_load(r, MESSAGE_POLICY, &r->policy.jws)), E_ok, "the signed policy is loaded");
+    check_code(r->c, fail(room_load(r, MESSAGE_EPOCH, &r->epoch.jws)), E_ok, "the signed epoch is loaded");
+}
+
+uint64_t room_append(struct room *r, struct span entry)
+{
+    AUTO_BUF fields = BUF(LINK_PACKET_MAX);
+    uint64_t index = r->frontier.size;
+    struct digest leaf = merkle_leaf(entry);
+    must(index < ROOM_ENTRIES, "room for entries");
+    must_ok(append_begin(&fields, index), "APPEND");
+    must_ok(append_add(&fields, entry), "APPEND");
+    frontier_append(&r->frontier, &leaf, NULL, NULL);
+    r->root[r->frontier.size] = frontier_root(&r->frontier);
+    room_send(r, MESSAGE_APPEND, 0, &fields);
+    return index;
+}
+
+void room_sign(struct room *r)
+{
+    room_send(r, MESSAGE_SIGN, 0, NULL);
+    ROOM_WAIT(r, ROOM_WAIT_MS, r->signed_size == r->frontier.size || r->gone);
+    hold(r, r->signed_size == r->frontier.size, "what was appended is signed");
+}
+
+enum seb_code room_mint(struct room *r, uint64_t index, const struct jws *certificate, struct span body)
+{
+    AUTO_BUF fields = BUF(LINK_PACKET_MAX);
+    unsigned calls = r->calls, refused = r->refused;
+    uint64_t slot = ++r->next_slot;
+    must_ok(mint_put(&fields, &(struct mint_message){ .index = index, .certificate = *certificate, .body = body }), "MINT");
+    room_send(r, MESSAGE_MINT, slot, &fields);
+    ROOM_WAIT(r, ROOM_WAIT_MS, r->calls > calls || r->refused > refused || r->gone);
+    hold(r, r->calls - calls + r->refused - refused == 1, "a MINT is answered once");
+    if (r->calls > calls) {
+        hold(r, r->call.slot == slot, "CALL is for the slot that asked");
+        return E_ok;
+    }
+    hold(r, r->refused_slot == slot, "MINT_REFUSED is for the slot that asked");
+    return r->refused > refused ? r->refused_code : E_peer_gone;
+}
+
+/* The supervisor's ways. */
+
+static int config_memfd(struct span text)
+{
+    int fd = memfd_create("config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    must(fd >= 0 && write(fd, text.p, text.n) == (ssize_t)text.n, "memfd");
+    must(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0, "seals");
+    return fd;
+}
+
+static void run_keeper(struct room *r, const int *fds, unsigned n)
+{
+    char path[256];
+    int moved[8];
+    snprintf(path, sizeof path, "%s/keeper.log", r->work);
+    int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (log >= 0)
+        dup2(log, 2);
+    for (unsigned i = 0; i < n; i++)
+        moved[i] = fds[i] < 0 ? -1 : fcntl(fds[i], F_DUPFD_CLOEXEC, 32);
+    for (unsigned i = 0; i < n; i++)
+        if (moved[i] < 0)
+            close(FD_CONFIG + (int)i);
+        else
+            dup2(moved[i], FD_CONFIG + (int)i);
+    execl(r->program, "seb-keeper", (char *)NULL);
+    _exit(127);
+}
+
+void room_start(struct room *r, const char *tpm)
+{
+    int control[2], core[2], runner[2], tpm_fd = -1;
+    enum tpm_transport transport;
+    must(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) &&
+             !socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, core) &&
+             !socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, runner),
+        "socketpair");
+    if (tpm)
+        must_ok(tpm_connect(tpm, &tpm_fd, &transport), "TPM");
+    const int fds[] = { config_memfd(buf_span(&r->config_text)), control[1], core[1], runner[1], tpm_fd };
+    fflush(stdout);
+    r->pid = fork();
+    must(r->pid >= 0, "fork");
+    if (r->pid == 0)
+        run_keeper(r, fds, sizeof fds / sizeof fds[0]);
+    for (unsigned i = 0; i < sizeof fds / sizeof fds[0]; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    must_ok(link_new(control[0], LINK_CONTROL, END_FIRST, &r->control), "link");
+    must_ok(link_new(core[0], LINK_CORE_KEEPER, END_FIRST, &r->core), "link");
+    must_ok(link_new(runner[0], LINK_KEEPER_RUNNER, END_SECOND, &r->runner), "link");
+    r->gone = r->ready = r->has_run = false;
+    r->health = E_ok;
+    ROOM_WAIT(r, ROOM_WAIT_MS, (r->ready && r->has_run) || r->gone);
+}
+
+static void close_links(struct room *r)
+{
+    link_free(r->control);
+    link_free(r->core);
+    link_free(r->runner);
+    r->control = r->core = r->runner = NULL;
+}
+
+int room_wait_end(struct room *r)
+{
+    int status = 0;
+    pid_t pid = 0;
+    for (int64_t end = clock_mono_ms() + ROOM_WAIT_MS; pid == 0 && clock_mono_ms() < end;) {
+        if (r->core)
+            room_pump(r, clock_mono_ms() + 20);
+        pid = waitpid(r->pid, &status, WNOHANG);
+        if (!pid)
+            poll(NULL, 0, 5);
+    }
+    if (pid != r->pid)
+        return -1;
+    if (r->core)
+        room_pump(r, clock_mono_ms());
+    close_links(r);
+    r->pid = 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void room_stop(struct room *r)
+{
+    if (!r->pid)
+        return;
+    link_free(r->control); /* its end is the order to stop; the other links are still up */
+    r->control = NULL;
+    int status = -1;
+    for (int64_t end = clock_mono_ms() + ROOM_WAIT_MS; clock_mono_ms() < end && waitpid(r->pid, &status, WNOHANG) == 0;)
+        poll(NULL, 0, 5);
+    hold(r, WIFEXITED(status) && WEXITSTATUS(status) == 0, "the keeper stops when told to");
+    close_links(r);
+    r->pid = 0;
+}
+
+void room_give_tpm(struct room *r, const char *path)
+{
+    int fd = -1;
+    enum tpm_transport transport;
+    if (path)
+        must_ok(tpm_connect(path, &fd, &transport), "TPM");
+    must_ok(link_send_fd(r->control, MESSAGE_TPM, 0, (struct span){ NULL, 0 }, fd), "TPM");
+    if (fd >= 0)
+        close(fd);
+}
