@@ -30,4 +30,5 @@ EXTRA_DIST += tests/fuzz/corpus/entry tests/fuzz/corpus/note
 # Not a test: figures depend on the machine.
 EXTRA_PROGRAMS += tests/bench/bench_store
 tests_bench_bench_store_SOURCES = tests/bench/bench_store.c $(STORE_FIXTURE)
+tests_bench_bench_store_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
 tests_bench_bench_store_LDADD = $(STORE_TEST_LIBS)

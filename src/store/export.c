@@ -17,9 +17,8 @@ struct export {
     const struct export_options *options;
     struct folder folder;
     struct checkpoint checkpoint;
-    struct buf bundle;     /* entries, until it is full */
-    const char *blob_end;  /* of the kind under way */
-    int lines;             /* the .jsonl under way */
+    struct buf bundle; /* entries, until it is full */
+    int lines;         /* the .jsonl under way */
 };
 
 /* Hash tile `index` of a level: nodes of the tree's level 8 * level. */
@@ -102,24 +101,24 @@ static result write_quotes(struct export *x)
     return store_each_quote(x->reader, add_quote, x);
 }
 
-static result add_blob(void *ctx, const struct digest *d, struct span data)
+static result add_blob(void *ctx, enum blob_kind kind, const struct digest *d, struct span data)
 {
     struct export *x = ctx;
     char digest[DIGEST_TEXT + 1], path[DIGEST_TEXT + 16];
-    snprintf(path, sizeof(path), "blobs/%s.%s", digest_text(d, digest), x->blob_end);
+    bool raw = kind == BLOB_BODY || kind == BLOB_EVIDENCE;
+    snprintf(path, sizeof(path), "blobs/%s.%s", digest_text(d, digest), raw ? "raw" : "jws");
     result r = folder_write(&x->folder, path, data);
     return code_of(r) == E_exists ? OK : r; /* the same bytes may serve as two kinds */
 }
 
 static result write_blobs(struct export *x)
 {
-    for (enum blob_kind kind = BLOB_CERTIFICATE; kind < BLOB_KINDS; kind++) {
-        if ((kind == BLOB_BODY && x->options->without_bodies) || (kind == BLOB_REQUEST && x->options->without_requests))
-            continue;
-        x->blob_end = kind == BLOB_BODY || kind == BLOB_EVIDENCE ? "raw" : "jws";
-        TRY(store_each_blob(x->reader, kind, add_blob, x));
-    }
-    return OK;
+    unsigned kinds = (1u << BLOB_KINDS) - 1;
+    if (x->options->without_bodies)
+        kinds &= ~(1u << BLOB_BODY);
+    if (x->options->without_requests)
+        kinds &= ~(1u << BLOB_REQUEST);
+    return store_each_blob(x->reader, kinds, add_blob, x);
 }
 
 /* The origin is domain and instance, and neither holds a slash (docs/formats.md, "Names"). */

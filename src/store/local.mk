@@ -7,5 +7,6 @@ libstore_a_SOURCES = \
 	src/store/reader.c \
 	src/store/schema.c \
 	src/store/sql.c src/store/sql.h \
-	src/store/store.c src/store/store.h
+	src/store/store.c src/store/store.h \
+	src/store/tidy.c src/store/tidy.h
 STORE_LIBS = libstore.a $(SQLITE_LIBS)

@@ -40,7 +40,7 @@ static const char *const texts[STATEMENTS] = {
     [EACH_ENTRY] = "SELECT idx, data FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx",
     [EACH_CHECKPOINT] = "SELECT size, note FROM checkpoint ORDER BY size",
     [EACH_QUOTE] = "SELECT size, attest, signature, preimage FROM quote ORDER BY size, id",
-    [EACH_BLOB] = "SELECT digest, data FROM blob WHERE kind = ? ORDER BY id",
+    [EACH_BLOB] = "SELECT digest, data, kind FROM blob WHERE (1 << kind) & ? ORDER BY id",
     [EACH_OPEN] = "SELECT idx, open, target, resource, certificate, core, horizon FROM decision WHERE final IS NULL ORDER BY idx",
 };
 
@@ -303,7 +303,7 @@ result store_each_quote(struct store_reader *r, result (*each)(void *ctx, const 
 }
 
 struct blob_call {
-    result (*each)(void *ctx, const struct digest *d, struct span data);
+    result (*each)(void *ctx, enum blob_kind kind, const struct digest *d, struct span data);
     void *ctx;
 };
 
@@ -314,14 +314,14 @@ static result take_blob(struct sql *s, void *call)
     struct span data;
     TRY(sql_column_digest(s, EACH_BLOB, 0, &d));
     TRY(sql_column_bytes(s, EACH_BLOB, 1, &data));
-    return c->each(c->ctx, &d, data);
+    return c->each(c->ctx, (enum blob_kind)sql_column_number(s, EACH_BLOB, 2), &d, data);
 }
 
-result store_each_blob(struct store_reader *r, enum blob_kind kind, result (*each)(void *ctx, const struct digest *d, struct span data), void *ctx)
+result store_each_blob(struct store_reader *r, unsigned kinds, result (*each)(void *ctx, enum blob_kind kind, const struct digest *d, struct span data), void *ctx)
 {
     struct blob_call call = { each, ctx };
     bool row;
-    TRY(sql_first(&r->sql, EACH_BLOB, SQL_VALUES(sql_number(kind)), &row));
+    TRY(sql_first(&r->sql, EACH_BLOB, SQL_VALUES(sql_number(kinds)), &row));
     return each_row(&r->sql, EACH_BLOB, row, take_blob, &call);
 }
 

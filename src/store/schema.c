@@ -16,7 +16,6 @@ static const char *const steps[] = {
     "  attest BLOB NOT NULL, signature BLOB NOT NULL, preimage BLOB NOT NULL) STRICT;"
     "CREATE TABLE blob(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL CHECK(kind BETWEEN 1 AND 6),"
     "  digest BLOB NOT NULL CHECK(length(digest) = 32), data BLOB NOT NULL, UNIQUE(digest, kind)) STRICT;"
-    "CREATE INDEX blob_kind ON blob(kind, id);"
     "CREATE TABLE used(cid TEXT PRIMARY KEY, certificate BLOB NOT NULL CHECK(length(certificate) = 32),"
     "  decision INTEGER NOT NULL REFERENCES entry(idx) DEFERRABLE INITIALLY DEFERRED) STRICT, WITHOUT ROWID;"
     "CREATE TABLE request(agent BLOB NOT NULL CHECK(length(agent) = 32), id TEXT NOT NULL,"

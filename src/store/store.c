@@ -8,6 +8,7 @@
 #include "merkle/checkpoint.h"
 #include "store/batch.h"
 #include "store/sql.h"
+#include "store/tidy.h"
 
 enum statement {
     PUT_ENTRY,
@@ -47,8 +48,17 @@ static const char *const texts[STATEMENTS] = {
 
 struct store {
     struct sql sql;
+    struct tidy *tidy;
     struct frontier frontier;
+    int log_pages; /* in the write-ahead log after the last commit */
 };
+
+static int note_pages(void *ctx, sqlite3 *db, const char *name, int pages)
+{
+    struct store *s = ctx;
+    s->log_pages = pages;
+    return SQLITE_OK;
+}
 
 static result node_of(void *ctx, unsigned level, uint64_t index, struct digest *ret)
 {
@@ -70,7 +80,9 @@ static result open_at(const char *path, struct store *s)
     TRY(sql_prepare(&s->sql, texts, STATEMENTS));
     TRY(sql_ask(&s->sql, "SELECT coalesce(max(idx) + 1, 0) FROM entry", &size));
     TRY(merkle_frontier(&source, (uint64_t)size, &s->frontier));
-    return frontier_check(&s->frontier);
+    TRY(frontier_check(&s->frontier));
+    (void)sqlite3_wal_hook(s->sql.db, note_pages, s); /* takes the place of SQLite's own checkpoints within commits */
+    return tidy_start(path, &s->tidy);
 }
 
 result store_open(const char *path, struct store **ret)
@@ -91,6 +103,7 @@ void store_close(struct store *s)
 {
     if (!s)
         return;
+    tidy_stop(s->tidy);
     sql_close(&s->sql);
     free(s);
 }
@@ -279,9 +292,12 @@ result store_commit(struct store *s, const struct store_batch *b)
     if (b->first != s->frontier.size)
         return fail(E_invariant);
     result r = write_all(&g, b);
-    if (is_ok(r))
-        s->frontier = g.frontier;
-    else if (!sqlite3_get_autocommit(s->sql.db))
-        (void)sqlite3_exec(s->sql.db, "ROLLBACK", NULL, NULL, NULL); /* closing would do it too: nothing else can follow */
-    return r;
+    if (!is_ok(r)) {
+        if (!sqlite3_get_autocommit(s->sql.db))
+            (void)sqlite3_exec(s->sql.db, "ROLLBACK", NULL, NULL, NULL); /* where this fails, the next BEGIN does */
+        return r;
+    }
+    s->frontier = g.frontier;
+    tidy_after(s->tidy, &s->sql, s->log_pages);
+    return OK;
 }

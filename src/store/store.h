@@ -86,7 +86,8 @@ void store_close(struct store *s); /* accepts NULL */
 void store_close_pointer(struct store **s);
 #define AUTO_STORE __attribute__((cleanup(store_close_pointer))) struct store
 const struct frontier *store_frontier(const struct store *s); /* of what is committed */
-/* All of the batch, durable when it returns, or nothing. */
+/* All of the batch, durable when it returns, or nothing. What failed with `disk` may still come to light when the database is opened
+ * anew, where the disk failed in the last step only. */
 MUST_USE result store_commit(struct store *s, const struct store_batch *b);
 
 /* A reader. Each read sees the newest commit, unless a snapshot is held: then all see the same. A held snapshot keeps SQLite from
@@ -129,7 +130,8 @@ struct merkle_source store_source(struct store_reader *r);
 MUST_USE result store_each_entry(struct store_reader *r, uint64_t from, uint64_t to, result (*each)(void *ctx, uint64_t index, struct span entry), void *ctx);
 MUST_USE result store_each_checkpoint(struct store_reader *r, result (*each)(void *ctx, uint64_t size, struct span note), void *ctx);
 MUST_USE result store_each_quote(struct store_reader *r, result (*each)(void *ctx, const struct stored_quote *q), void *ctx);
-MUST_USE result store_each_blob(struct store_reader *r, enum blob_kind kind, result (*each)(void *ctx, const struct digest *d, struct span data), void *ctx);
+/* Of the kinds whose bits (1 << kind) are set. */
+MUST_USE result store_each_blob(struct store_reader *r, unsigned kinds, result (*each)(void *ctx, enum blob_kind kind, const struct digest *d, struct span data), void *ctx);
 MUST_USE result store_each_open(struct store_reader *r, result (*each)(void *ctx, const struct open_decision *d), void *ctx);
 
 #endif
