@@ -24,3 +24,8 @@ tests_int_hsm_bench_uncured_SOURCES = tests/int/hsm_bench.c tests/fake/ossl_uncu
 tests_int_hsm_bench_uncured_CFLAGS = $(AM_CFLAGS) $(TSS_CFLAGS)
 tests_int_hsm_bench_uncured_LDADD = $(HSM_LIBS) $(BASE_LIBS)
 EXTRA_DIST += tests/int/hsm-bench
+
+check_PROGRAMS += tests/unit/test_tpm_tcti
+TESTS += tests/unit/test_tpm_tcti
+tests_unit_test_tpm_tcti_SOURCES = tests/unit/test_tpm_tcti.c
+tests_unit_test_tpm_tcti_LDADD = $(HSM_LIBS) $(BASE_LIBS)

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# For the scripts that test hsm/: hardware of the test's own in $WORK, tests/int/hsm_driver as a coprocess, one line a check. The working
-# folder is the build folder, as automake has it.
+# For the scripts that test hsm/: hardware of the test's own in $WORK, tests/int/hsm_driver as a coprocess, one line a check. The
+# working folder is the build folder, as automake has it.
 
 # shellcheck source-path=SCRIPTDIR source=hw.sh
 . "$(dirname "${BASH_SOURCE[0]}")/hw.sh"

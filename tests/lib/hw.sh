@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Real parts for tests, the demo and the bench: swtpm with EK certificates, and SoftHSM2 tokens. To be sourced. Each lives in a folder
-# of its own, so that any number run side by side, and is stopped by its pid. Needs bash, swtpm, swtpm-tools, softhsm2.
+# Real parts for tests, the demo and the bench: swtpm with EK certificates, and SoftHSM2 tokens. To be sourced. Each lives in a
+# folder of its own, so that any number run side by side, and is stopped by its pid. Needs bash, swtpm, swtpm-tools, softhsm2.
 #
 #   start_swtpm DIR           a TPM 2.0 at the socket DIR/tpm (tpm2-tools: swtpm:path=DIR/tpm); its first start makes it, with EK
 #                             certificates by a CA in DIR/ca; a later start brings the same TPM back
