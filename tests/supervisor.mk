@@ -6,5 +6,5 @@ tests_unit_test_config_LDADD = $(CONFIG_LIBS)
 check_PROGRAMS += tests/fake/child_double
 tests_fake_child_double_SOURCES = tests/fake/child_double.c src/broker/child.c
 tests_fake_child_double_LDADD = liblink.a $(CONFIG_LIBS)
-EXTRA_DIST += tests/int/supervisor
-TESTS += tests/int/supervisor
+EXTRA_DIST += tests/int/supervisor tests/int/sebctl
+TESTS += tests/int/supervisor tests/int/sebctl

@@ -8,6 +8,7 @@
 
 #define CONFIG_MAX (256 * 1024)
 #define CONFIG_TARGETS 64
+#define STATE_DATABASE "log.db" /* in state_dir */
 
 struct config_http_fence { /* of an http target: what sebctl fence prints from */
     char listen[128], backend[128];       /* host:port */

@@ -19,3 +19,10 @@ seb_submit_SOURCES = \
 	src/tools/submit_reply.c src/tools/submit_reply.h \
 	src/tools/agent_key.c src/tools/agent_key.h
 seb_submit_LDADD = libbus.a libmerkle.a $(HSM_LIBS) $(BASE_LIBS) $(NNG_LIBS)
+
+# sebctl
+sbin_PROGRAMS += sebctl
+sebctl_SOURCES = \
+	src/tools/sebctl.c src/tools/sebctl.h src/tools/sebctl_bus.c src/tools/sebctl_export.c src/tools/sebctl_init.c \
+	src/tools/sebctl_pubkeys.c src/tools/sebctl_status.c
+sebctl_LDADD = libsebctlfence.a $(HSM_LIBS) libbus.a libstore.a libentry.a libmerkle.a $(CONFIG_LIBS) $(NNG_LIBS) $(SQLITE_LIBS)
