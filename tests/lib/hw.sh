@@ -6,7 +6,8 @@
 #                             certificates by a CA in DIR/ca; a later start brings the same TPM back
 #   stop_swtpm DIR            ends it and waits; a state that stays can be started again
 #   kill_swtpm DIR            the same with -9
-#   start_softhsm DIR LABEL   a token in DIR/tokens with a random PIN in DIR/pin (mode 0600); sets SOFTHSM2_CONF
+#   start_softhsm DIR LABEL   a token in DIR/tokens with a random PIN in DIR/pin (mode 0600), the officer's in
+#                             DIR/so-pin; sets SOFTHSM2_CONF
 #   end_pid PID [SIGNAL]      ends a process and waits until it is gone
 #
 # DIR is an absolute path of at most 90 bytes (sockets). SOFTHSM_MODULE and TPM2_PKCS11_MODULE are the modules' paths.
@@ -94,14 +95,15 @@ kill_swtpm() {
 }
 
 start_softhsm() {
-    local dir=$1 label=$2 so
+    local dir=$1 label=$2 file
     mkdir -p "$dir/tokens"
     printf 'directories.tokendir = %s/tokens\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n' "$dir" \
         >"$dir/softhsm2.conf"
     export SOFTHSM2_CONF=$dir/softhsm2.conf
-    so=$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
-    [[ -s $dir/pin ]] || (umask 077 && od -An -N8 -tx1 /dev/urandom | tr -d ' \n' >"$dir/pin")
-    softhsm2-util --init-token --free --label "$label" --so-pin "$so" --pin "$(<"$dir/pin")" >"$dir/softhsm.log" 2>&1 ||
+    for file in "$dir/pin" "$dir/so-pin"; do
+        [[ -s $file ]] || (umask 077 && od -An -N8 -tx1 /dev/urandom | tr -d ' \n' >"$file")
+    done
+    softhsm2-util --init-token --free --label "$label" --so-pin "$(<"$dir/so-pin")" --pin "$(<"$dir/pin")" >"$dir/softhsm.log" 2>&1 ||
         hw_fail "softhsm2-util failed: $(cat "$dir/softhsm.log")" || return 1
     [[ -e $SOFTHSM_MODULE ]] || hw_fail "no $SOFTHSM_MODULE"
 }
