@@ -36,7 +36,7 @@ static const char *const texts[STATEMENTS] = {
     [GET_NEWEST_CHECKPOINT] = "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1",
     [GET_CHECKPOINT_FROM] = "SELECT size, note FROM checkpoint WHERE size >= ? ORDER BY size LIMIT 1",
     [GET_NEWEST_QUOTE] = "SELECT size FROM quote ORDER BY size DESC LIMIT 1",
-    [GET_NODE] = "SELECT hash FROM node WHERE level = ? AND idx = ?",
+    [GET_NODE] = "SELECT hash FROM node WHERE id = ?",
     [EACH_ENTRY] = "SELECT idx, data FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx",
     [EACH_CHECKPOINT] = "SELECT size, note FROM checkpoint ORDER BY size",
     [EACH_QUOTE] = "SELECT size, attest, signature, preimage FROM quote ORDER BY size, id",
@@ -218,7 +218,7 @@ static result node_of(void *ctx, unsigned level, uint64_t index, struct digest *
     bool row;
     if (place->level_plus_one != level + 1 || place->index != index) {
         struct digest hash;
-        TRY(sql_first(&r->sql, GET_NODE, SQL_VALUES(sql_number(level), sql_number(index)), &row));
+        TRY(sql_first(&r->sql, GET_NODE, SQL_VALUES(sql_node(level, index)), &row));
         if (!row)
             return fail(E_not_found);
         result got = sql_column_digest(&r->sql, GET_NODE, 0, &hash);

@@ -8,8 +8,7 @@
  * Nothing is ever deleted; only decision.open, decision.final and state change. */
 static const char *const steps[] = {
     "CREATE TABLE entry(idx INTEGER PRIMARY KEY CHECK(idx >= 0), data BLOB NOT NULL CHECK(length(data) BETWEEN 1 AND 65535)) STRICT;"
-    "CREATE TABLE node(level INTEGER NOT NULL, idx INTEGER NOT NULL, hash BLOB NOT NULL CHECK(length(hash) = 32),"
-    "  PRIMARY KEY(level, idx)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE node(id INTEGER PRIMARY KEY, hash BLOB NOT NULL CHECK(length(hash) = 32)) STRICT;"
     "CREATE TABLE checkpoint(size INTEGER PRIMARY KEY CHECK(size >= 0), note BLOB NOT NULL) STRICT;"
     "CREATE TABLE quote(id INTEGER PRIMARY KEY,"
     "  size INTEGER NOT NULL REFERENCES checkpoint(size) DEFERRABLE INITIALLY DEFERRED,"

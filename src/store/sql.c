@@ -52,7 +52,7 @@ static result settle(struct sql *s, bool writes)
     TRY(sql_result(s, sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL)));
     TRY(sql_result(s, sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL)));
     TRY(sql_result(s, sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL)));
-    TRY(sql_exec(s, "PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"));
+    TRY(sql_exec(s, "PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;"));
     return writes ? sql_exec(s, "PRAGMA synchronous = FULL;") : OK;
 }
 

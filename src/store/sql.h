@@ -56,6 +56,13 @@ bool sql_column_is_null(const struct sql *s, unsigned which, int column);
 MUST_USE result sql_column_bytes(struct sql *s, unsigned which, int column, struct span *ret);
 MUST_USE result sql_column_digest(struct sql *s, unsigned which, int column, struct digest *ret);
 
+/* A node's place in its table: by the last leaf under it, then by level, so that an append writes neighbours. Trees have fewer than
+ * 2^53 leaves. */
+static inline struct sql_value sql_node(unsigned level, uint64_t index)
+{
+    return sql_number((((index + 1) << level) - 1) << 6 | level);
+}
+
 /* The schema's version is known, and the file is ours; a writer creates it or brings it up to date. `unsupported`. */
 MUST_USE result schema_check(struct sql *s, bool writes);
 

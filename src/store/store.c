@@ -30,7 +30,7 @@ enum statement {
 };
 static const char *const texts[STATEMENTS] = {
     [PUT_ENTRY] = "INSERT INTO entry(idx, data) VALUES(?, ?)",
-    [PUT_NODE] = "INSERT INTO node(level, idx, hash) VALUES(?, ?, ?)",
+    [PUT_NODE] = "INSERT INTO node(id, hash) VALUES(?, ?)",
     [PUT_BLOB] = "INSERT INTO blob(kind, digest, data) VALUES(?, ?, ?) ON CONFLICT(digest, kind) DO NOTHING",
     [PUT_USED] = "INSERT INTO used(certificate, decision, cid) VALUES(?, ?, ?)",
     [PUT_REQUEST] = "INSERT INTO request(agent, core, certificate, decision, id) VALUES(?, ?, ?, ?, ?)",
@@ -41,7 +41,7 @@ static const char *const texts[STATEMENTS] = {
     [GET_CHECKPOINT] = "SELECT note FROM checkpoint WHERE size = ?",
     [PUT_QUOTE] = "INSERT INTO quote(size, attest, signature, preimage) VALUES(?, ?, ?, ?)",
     [PUT_STATE] = "INSERT INTO state(kind, jws) VALUES(?, ?) ON CONFLICT(kind) DO UPDATE SET jws = excluded.jws",
-    [GET_NODE] = "SELECT hash FROM node WHERE level = ? AND idx = ?",
+    [GET_NODE] = "SELECT hash FROM node WHERE id = ?",
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
 };
@@ -64,7 +64,7 @@ static result node_of(void *ctx, unsigned level, uint64_t index, struct digest *
 {
     struct sql *s = ctx;
     bool row;
-    TRY(sql_first(s, GET_NODE, SQL_VALUES(sql_number(level), sql_number(index)), &row));
+    TRY(sql_first(s, GET_NODE, SQL_VALUES(sql_node(level, index)), &row));
     if (!row)
         return fail(E_frontier_mismatch);
     result r = sql_column_digest(s, GET_NODE, 0, ret);
@@ -133,7 +133,7 @@ static result write_entry(struct group *g, struct span entry)
     TRY(sql_run(g->sql, PUT_ENTRY, SQL_VALUES(sql_number(g->frontier.size), sql_bytes(entry)), NULL));
     frontier_append(&g->frontier, &leaf, done, &n);
     for (unsigned i = 0; i < n; i++)
-        TRY(sql_run(g->sql, PUT_NODE, SQL_VALUES(sql_number(done[i].level), sql_number(done[i].index), sql_digest(&done[i].hash)), NULL));
+        TRY(sql_run(g->sql, PUT_NODE, SQL_VALUES(sql_node(done[i].level, done[i].index), sql_digest(&done[i].hash)), NULL));
     return OK;
 }
 
