@@ -7,7 +7,8 @@
 static const char *const type_names[] = { "start", "stop", "policy", "epoch", "read", "decision", "outcome", "noise", NULL };
 static const char *const purpose_names[] = { "drift", "reconcile", NULL };
 static const char *const result_names[] = { "applied", "rejected", "failed", "not_applied", "open", NULL };
-static const char *const evidence_names[] = { "response", "never_sent", "mint_refused", "state", "state_unchanged", "state_other", "none", NULL };
+static const char *const evidence_names[] = { "response", "never_sent", "mint_refused", "state", "state_unchanged", "state_other",
+    "none", NULL };
 static const char *const role_names[ROLES] = { [ROLE_ATTESTATION] = "attestation", [ROLE_RECORD] = "record", [ROLE_MINT] = "mint" };
 
 const char *outcome_name(enum outcome_result r)
@@ -25,8 +26,11 @@ static const struct field common_fields[] = {
     FIELD_CHOSEN(struct entry, type, type_names),
 };
 static const struct field start_fields[] = {
-    FIELD(BYTES, struct start_entry, config), FIELD(NAME, struct start_entry, domain), FIELD(NAME, struct start_entry, instance),
-    FIELD(TEXT, struct start_entry, program), FIELD(BYTES, struct start_entry, run),
+    FIELD(BYTES, struct start_entry, config),
+    FIELD(NAME, struct start_entry, domain),
+    FIELD(NAME, struct start_entry, instance),
+    FIELD(TEXT, struct start_entry, program),
+    FIELD(BYTES, struct start_entry, run),
 };
 static const struct field key_fields[] = {
     FIELD(WORD, struct key_identity, backend),
@@ -45,19 +49,29 @@ static const struct field epoch_fields[] = {
     FIELD_AS("statement", BYTES, struct entry, epoch.statement),
 };
 static const struct field read_fields[] = {
-    FIELD(BYTES, struct read_entry, certificate), FIELD(NUMBER, struct read_entry, exp), FIELD(NUMBER, struct read_entry, iat),
-    FIELD(BYTES, struct read_entry, mint_key), FIELD_CHOSEN(struct read_entry, purpose, purpose_names),
-    FIELD(TEXT, struct read_entry, resource), FIELD(BYTES, struct read_entry, run), FIELD(NAME, struct read_entry, target),
+    FIELD(BYTES, struct read_entry, certificate),
+    FIELD(NUMBER, struct read_entry, exp),
+    FIELD(NUMBER, struct read_entry, iat),
+    FIELD(BYTES, struct read_entry, mint_key),
+    FIELD_CHOSEN(struct read_entry, purpose, purpose_names),
+    FIELD(TEXT, struct read_entry, resource),
+    FIELD(BYTES, struct read_entry, run),
+    FIELD(NAME, struct read_entry, target),
 };
 static const struct field reconcile_fields[] = {
     FIELD(INDEX, struct read_entry, decision),
 };
 static const struct field decision_fields[] = {
-    FIELD(BYTES, struct decision_entry, agent), FIELD(BYTES, struct decision_entry, certificate),
-    FIELD(NAME, struct decision_entry, cid), FIELD(NUMBER, struct decision_entry, epoch),
-    FIELD(BYTES, struct decision_entry, policy), FIELD(NUMBER, struct decision_entry, policy_epoch),
-    FIELD(BYTES, struct decision_entry, request), FIELD(NAME, struct decision_entry, request_id),
-    FIELD(BYTES, struct decision_entry, run), FIELD(BYTES, struct decision_entry, statement),
+    FIELD(BYTES, struct decision_entry, agent),
+    FIELD(BYTES, struct decision_entry, certificate),
+    FIELD(NAME, struct decision_entry, cid),
+    FIELD(NUMBER, struct decision_entry, epoch),
+    FIELD(BYTES, struct decision_entry, policy),
+    FIELD(NUMBER, struct decision_entry, policy_epoch),
+    FIELD(BYTES, struct decision_entry, request),
+    FIELD(NAME, struct decision_entry, request_id),
+    FIELD(BYTES, struct decision_entry, run),
+    FIELD(BYTES, struct decision_entry, statement),
     FIELD(FLAG, struct decision_entry, used),
 };
 static const struct field target_fields[] = {
@@ -246,8 +260,8 @@ result entry_write_permit(const struct entry *e, const struct permit *permit, st
     return permit && is_permit(e) ? write_any(e, out) : fail(E_invariant);
 }
 
-/* Reading: what each function leaves unchecked (unknown members, values where there should be none, the order of members) shows when
- * the entry is written again. */
+/* Reading: what each function leaves unchecked (unknown members, values where there should be none, the order of members) shows
+ * when the entry is written again. */
 
 static result get_start(const json_t *o, struct start_entry *ret)
 {
@@ -326,8 +340,7 @@ static result get_noise(const json_t *o, struct noise_entry *ret)
     json_t *count;
     TRY(fields_get(o, FIELDS(noise_fields), ret));
     TRY(json_object_at(o, "counts", &counts));
-    json_object_foreach((json_t *)counts, code, count)
-    {
+    json_object_foreach ((json_t *)counts, code, count) {
         struct span name = span_text(code);
         if (ret->n == NOISE_CODES || name.n >= sizeof(ret->count[0].code))
             return fail(E_bad_value);

@@ -20,7 +20,15 @@ enum entry_type { ENTRY_START = 1, ENTRY_STOP, ENTRY_POLICY, ENTRY_EPOCH, ENTRY_
 enum key_role { ROLE_ATTESTATION, ROLE_RECORD, ROLE_MINT, ROLES };
 enum read_purpose { READ_DRIFT = 1, READ_RECONCILE };
 enum outcome_result { RESULT_APPLIED = 1, RESULT_REJECTED, RESULT_FAILED, RESULT_NOT_APPLIED, RESULT_OPEN };
-enum evidence { EVIDENCE_RESPONSE = 1, EVIDENCE_NEVER_SENT, EVIDENCE_MINT_REFUSED, EVIDENCE_STATE, EVIDENCE_STATE_UNCHANGED, EVIDENCE_STATE_OTHER, EVIDENCE_NONE };
+enum evidence {
+    EVIDENCE_RESPONSE = 1,
+    EVIDENCE_NEVER_SENT,
+    EVIDENCE_MINT_REFUSED,
+    EVIDENCE_STATE,
+    EVIDENCE_STATE_UNCHANGED,
+    EVIDENCE_STATE_OTHER,
+    EVIDENCE_NONE
+};
 const char *outcome_name(enum outcome_result r);
 const char *evidence_name(enum evidence e);
 
@@ -64,9 +72,9 @@ struct decision_entry {
     bool has_live;
     struct live_state live;
     bool permitted;
-    char rule[16], code[40];  /* of a refusal */
-    int64_t iat, exp;         /* of a permit */
-    struct digest mint_key;   /* of a permit */
+    char rule[16], code[40]; /* of a refusal */
+    int64_t iat, exp; /* of a permit */
+    struct digest mint_key; /* of a permit */
 };
 struct outcome_entry {
     uint64_t decision;
@@ -74,7 +82,7 @@ struct outcome_entry {
     enum outcome_result result;
     bool final;
     enum evidence evidence;
-    char code[40];     /* "" where there is none */
+    char code[40]; /* "" where there is none */
     int64_t http_status; /* 0 where there is none */
     bool has_etag;
     char etag[ETAG_MAX + 1];
@@ -96,9 +104,17 @@ struct entry {
     int64_t time;
     union {
         struct start_entry start;
-        struct { uint8_t run[RUN_SIZE]; } stop;
-        struct { struct digest policy; int64_t policy_epoch; } policy;
-        struct { struct digest statement; int64_t epoch; } epoch;
+        struct {
+            uint8_t run[RUN_SIZE];
+        } stop;
+        struct {
+            struct digest policy;
+            int64_t policy_epoch;
+        } policy;
+        struct {
+            struct digest statement;
+            int64_t epoch;
+        } epoch;
         struct read_entry read;
         struct decision_entry decision;
         struct outcome_entry outcome;

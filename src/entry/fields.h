@@ -5,13 +5,13 @@
 #include "base/json.h"
 
 enum field_kind {
-    FIELD_BYTES,  /* size bytes, as base64url */
-    FIELD_NAME,   /* char[size]: docs/formats.md, "Names" */
-    FIELD_WORD,   /* char[size]: a name of ours, in lower case, digits and _ */
-    FIELD_TEXT,   /* char[size]: any text but the empty one */
+    FIELD_BYTES, /* size bytes, as base64url */
+    FIELD_NAME, /* char[size]: docs/formats.md, "Names" */
+    FIELD_WORD, /* char[size]: a name of ours, in lower case, digits and _ */
+    FIELD_TEXT, /* char[size]: any text but the empty one */
     FIELD_NUMBER, /* int64_t, not negative */
-    FIELD_INDEX,  /* uint64_t */
-    FIELD_FLAG,   /* bool */
+    FIELD_INDEX, /* uint64_t */
+    FIELD_FLAG, /* bool */
     FIELD_CHOICE, /* an enum from 1 on, by its name */
 };
 struct field {
@@ -21,13 +21,14 @@ struct field {
     const char *const *names; /* FIELD_CHOICE: of 1, 2, …; NULL-terminated */
 };
 #define FIELD(kind_, type, member) FIELD_AS(#member, kind_, type, member)
-#define FIELD_AS(name_, kind_, type, member)                                                                     \
-    {                                                                                                           \
+#define FIELD_AS(name_, kind_, type, member)                                                                      \
+    {                                                                                                             \
         .name = (name_), .kind = FIELD_##kind_, .at = offsetof(type, member), .size = sizeof(((type *)0)->member) \
     }
-#define FIELD_CHOSEN(type, member, names_) \
-    {                                      \
-        .name = #member, .kind = FIELD_CHOICE, .at = offsetof(type, member), .size = sizeof(((type *)0)->member), .names = (names_) \
+#define FIELD_CHOSEN(type, member, names_)                                                                        \
+    {                                                                                                             \
+        .name = #member, .kind = FIELD_CHOICE, .at = offsetof(type, member), .size = sizeof(((type *)0)->member), \
+        .names = (names_)                                                                                         \
     }
 #define FIELDS(array) (array), sizeof(array) / sizeof((array)[0])
 

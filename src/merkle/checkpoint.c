@@ -7,7 +7,7 @@
 #include "base/json.h"
 
 #define KEY_ID_SIZE 4
-#define SIGNATURE_MAX 80  /* ASN.1 DER ECDSA P-256 takes 72 at most */
+#define SIGNATURE_MAX 80 /* ASN.1 DER ECDSA P-256 takes 72 at most */
 #define DASH "\xe2\x80\x94 " /* C2SP signed-note, "Format": em dash and space begin a signature line */
 
 /* C2SP signed-note, "Format": a key's name is not empty and holds neither space nor plus. Ours is printable ASCII. */

@@ -6,8 +6,8 @@
 
 #define MERKLE_LEVELS 64
 
-struct digest merkle_leaf(struct span entry);                                        /* SHA-256(0x00 || entry) */
-struct digest merkle_node(const struct digest *left, const struct digest *right);    /* SHA-256(0x01 || left || right) */
+struct digest merkle_leaf(struct span entry); /* SHA-256(0x00 || entry) */
+struct digest merkle_node(const struct digest *left, const struct digest *right); /* SHA-256(0x01 || left || right) */
 
 /* The roots of the complete subtrees of a tree, largest first: all that appending needs. n is the number of bits set in size. */
 struct frontier {
@@ -45,7 +45,9 @@ MUST_USE result merkle_root(const struct merkle_source *s, uint64_t size, struct
 /* The frontier of the tree of this size. */
 MUST_USE result merkle_frontier(const struct merkle_source *s, uint64_t size, struct frontier *ret);
 /* Sections 2.1.3.2 and 2.1.4.2: bad_proof. */
-MUST_USE result merkle_verify_inclusion(const struct digest *leaf, uint64_t index, uint64_t size, const struct merkle_proof *p, const struct digest *root);
-MUST_USE result merkle_verify_consistency(uint64_t from, const struct digest *from_root, uint64_t to, const struct digest *to_root, const struct merkle_proof *p);
+MUST_USE result merkle_verify_inclusion(
+    const struct digest *leaf, uint64_t index, uint64_t size, const struct merkle_proof *p, const struct digest *root);
+MUST_USE result merkle_verify_consistency(
+    uint64_t from, const struct digest *from_root, uint64_t to, const struct digest *to_root, const struct merkle_proof *p);
 
 #endif

@@ -117,7 +117,8 @@ static void step_up(struct climb *c)
 }
 
 /* RFC 9162 section 2.1.3.2. */
-result merkle_verify_inclusion(const struct digest *leaf, uint64_t index, uint64_t size, const struct merkle_proof *p, const struct digest *root)
+result merkle_verify_inclusion(
+    const struct digest *leaf, uint64_t index, uint64_t size, const struct merkle_proof *p, const struct digest *root)
 {
     if (index >= size || p->n > MERKLE_LEVELS)
         return fail(E_bad_proof);
@@ -133,7 +134,8 @@ result merkle_verify_inclusion(const struct digest *leaf, uint64_t index, uint64
 }
 
 /* RFC 9162 section 2.1.4.2 for 0 < from < to: both roots from one path. */
-static result verify_growth(uint64_t from, const struct digest *from_root, uint64_t to, const struct digest *to_root, const struct merkle_proof *p)
+static result verify_growth(
+    uint64_t from, const struct digest *from_root, uint64_t to, const struct digest *to_root, const struct merkle_proof *p)
 {
     bool whole = (from & (from - 1)) == 0; /* the old tree is one complete subtree: its root is the path's first hash */
     if (p->n == 0 || p->n > MERKLE_LEVELS + 1)
@@ -158,7 +160,8 @@ static result verify_growth(uint64_t from, const struct digest *from_root, uint6
     return c.sn == 0 && digest_equal(&fr, from_root) && digest_equal(&sr, to_root) ? OK : fail(E_bad_proof);
 }
 
-result merkle_verify_consistency(uint64_t from, const struct digest *from_root, uint64_t to, const struct digest *to_root, const struct merkle_proof *p)
+result merkle_verify_consistency(
+    uint64_t from, const struct digest *from_root, uint64_t to, const struct digest *to_root, const struct merkle_proof *p)
 {
     if (from > to)
         return fail(E_bad_proof);

@@ -12,17 +12,17 @@
 #define BUNDLE_MAX ((size_t)TILE_WIDTH * (2 + ENTRY_MAX))
 #define LINE_MAX (64u << 10)
 
-struct export {
+struct export_run {
     struct store_reader *reader;
     const struct export_options *options;
     struct folder folder;
     struct checkpoint checkpoint;
     struct buf bundle; /* entries, until it is full */
-    int lines;         /* the .jsonl under way */
+    int lines; /* the .jsonl under way */
 };
 
 /* Hash tile `index` of a level: nodes of the tree's level 8 * level. */
-static result write_tile(struct export *x, int level, uint64_t index)
+static result write_tile(struct export_run *x, int level, uint64_t index)
 {
     char path[TILE_PATH_MAX];
     struct merkle_source nodes = store_source(x->reader);
@@ -37,7 +37,7 @@ static result write_tile(struct export *x, int level, uint64_t index)
     return folder_write(&x->folder, path, buf_span(&tile));
 }
 
-static result write_tiles(struct export *x)
+static result write_tiles(struct export_run *x)
 {
     for (int level = 0; tile_width(level, 0, x->checkpoint.size) > 0; level++)
         for (uint64_t index = 0; tile_width(level, index, x->checkpoint.size) > 0; index++)
@@ -48,7 +48,7 @@ static result write_tiles(struct export *x)
 /* C2SP tlog-tiles, "Log Entries": each entry behind its length in two bytes. */
 static result add_entry(void *ctx, uint64_t index, struct span entry)
 {
-    struct export *x = ctx;
+    struct export_run *x = ctx;
     char path[TILE_PATH_MAX];
     TRY(buf_blob16(&x->bundle, entry));
     if ((index + 1) % TILE_WIDTH != 0 && index + 1 != x->checkpoint.size)
@@ -59,7 +59,7 @@ static result add_entry(void *ctx, uint64_t index, struct span entry)
     return OK;
 }
 
-static result write_line(struct export *x, const json_t *o)
+static result write_line(struct export_run *x, const json_t *o)
 {
     AUTO_BUF line = BUF(LINE_MAX);
     TRY(json_canonical(o, &line));
@@ -85,7 +85,7 @@ static result add_quote(void *ctx, const struct stored_quote *q)
     return write_line(ctx, o);
 }
 
-static result write_checkpoints(struct export *x)
+static result write_checkpoints(struct export_run *x)
 {
     AUTO_FD fd = -1;
     TRY(folder_file(&x->folder, "checkpoints.jsonl", &fd));
@@ -93,7 +93,7 @@ static result write_checkpoints(struct export *x)
     return store_each_checkpoint(x->reader, add_checkpoint, x);
 }
 
-static result write_quotes(struct export *x)
+static result write_quotes(struct export_run *x)
 {
     AUTO_FD fd = -1;
     TRY(folder_file(&x->folder, "quotes.jsonl", &fd));
@@ -103,7 +103,7 @@ static result write_quotes(struct export *x)
 
 static result add_blob(void *ctx, enum blob_kind kind, const struct digest *d, struct span data)
 {
-    struct export *x = ctx;
+    struct export_run *x = ctx;
     char digest[DIGEST_TEXT + 1], path[DIGEST_TEXT + 16];
     bool raw = kind == BLOB_BODY || kind == BLOB_EVIDENCE;
     snprintf(path, sizeof(path), "blobs/%s.%s", digest_text(d, digest), raw ? "raw" : "jws");
@@ -111,7 +111,7 @@ static result add_blob(void *ctx, enum blob_kind kind, const struct digest *d, s
     return code_of(r) == E_exists ? OK : r; /* the same bytes may serve as two kinds */
 }
 
-static result write_blobs(struct export *x)
+static result write_blobs(struct export_run *x)
 {
     unsigned kinds = (1u << BLOB_KINDS) - 1;
     if (x->options->without_bodies)
@@ -122,7 +122,7 @@ static result write_blobs(struct export *x)
 }
 
 /* The origin is domain and instance, and neither holds a slash (docs/formats.md, "Names"). */
-static result write_log(struct export *x)
+static result write_log(struct export_run *x)
 {
     AUTO_JSON *o = json_object();
     AUTO_BUF text = BUF(LINE_MAX);
@@ -138,7 +138,7 @@ static result write_log(struct export *x)
     return folder_write(&x->folder, "log.json", buf_span(&text));
 }
 
-static result write_folder(struct export *x)
+static result write_folder(struct export_run *x)
 {
     AUTO_BUF note = BUF(NOTE_MAX);
     struct span text;
@@ -157,7 +157,7 @@ static result write_folder(struct export *x)
 
 result store_export(struct store_reader *r, const char *path, const struct export_options *o, uint64_t *ret_size)
 {
-    struct export x = { .reader = r, .options = o, .bundle = BUF(BUNDLE_MAX) };
+    struct export_run x = { .reader = r, .options = o, .bundle = BUF(BUNDLE_MAX) };
     TRY(folder_begin(path, &x.folder));
     result written = store_hold_snapshot(r);
     if (is_ok(written))

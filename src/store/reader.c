@@ -27,8 +27,9 @@ enum statement {
 };
 static const char *const texts[STATEMENTS] = {
     [FIND_USED] = "SELECT certificate, decision FROM used WHERE cid = ?",
-    [FIND_REQUEST] = "SELECT r.core, r.certificate, r.decision, d.idx, d.final FROM request r LEFT JOIN decision d ON d.idx = r.decision"
-                     " WHERE r.agent = ? AND r.id = ?",
+    [FIND_REQUEST] =
+        "SELECT r.core, r.certificate, r.decision, d.idx, d.final FROM request r LEFT JOIN decision d ON d.idx = r.decision"
+        " WHERE r.agent = ? AND r.id = ?",
     [GET_SIZE] = "SELECT coalesce(max(idx) + 1, 0) FROM entry",
     [GET_ENTRY] = "SELECT data FROM entry WHERE idx = ?",
     [GET_BLOB] = "SELECT data FROM blob WHERE digest = ? AND kind = ?",
@@ -127,7 +128,8 @@ static result request_of(struct sql *s, struct known_request *ret)
     return OK;
 }
 
-result store_find_request(struct store_reader *r, const struct digest *agent, const char *id, bool *ret_found, struct known_request *ret)
+result store_find_request(
+    struct store_reader *r, const struct digest *agent, const char *id, bool *ret_found, struct known_request *ret)
 {
     bool row;
     TRY(sql_first(&r->sql, FIND_REQUEST, SQL_VALUES(sql_digest(agent), sql_text(span_text(id))), &row));
@@ -263,7 +265,8 @@ static result take_numbered(struct sql *s, void *call)
     return c->each(c->ctx, sql_column_number(s, c->which, 0), bytes);
 }
 
-result store_each_entry(struct store_reader *r, uint64_t from, uint64_t to, result (*each)(void *ctx, uint64_t index, struct span entry), void *ctx)
+result store_each_entry(
+    struct store_reader *r, uint64_t from, uint64_t to, result (*each)(void *ctx, uint64_t index, struct span entry), void *ctx)
 {
     struct numbered_call call = { EACH_ENTRY, each, ctx };
     bool row;
@@ -317,7 +320,8 @@ static result take_blob(struct sql *s, void *call)
     return c->each(c->ctx, (enum blob_kind)sql_column_number(s, EACH_BLOB, 2), &d, data);
 }
 
-result store_each_blob(struct store_reader *r, unsigned kinds, result (*each)(void *ctx, enum blob_kind kind, const struct digest *d, struct span data), void *ctx)
+result store_each_blob(struct store_reader *r, unsigned kinds,
+    result (*each)(void *ctx, enum blob_kind kind, const struct digest *d, struct span data), void *ctx)
 {
     struct blob_call call = { each, ctx };
     bool row;

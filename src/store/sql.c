@@ -34,7 +34,8 @@ static result private_file(const char *path)
 {
     struct stat st;
     if (lstat(path, &st) != 0) {
-        result r = errno == ENOENT ? file_write(path, (struct span){ NULL, 0 }, 0600, false) : fail_foreign(E_io, FOREIGN_ERRNO, (uint32_t)errno);
+        result r = errno == ENOENT ? file_write(path, (struct span){ NULL, 0 }, 0600, false)
+                                   : fail_foreign(E_io, FOREIGN_ERRNO, (uint32_t)errno);
         return code_of(r) == E_io ? fail_foreign(E_disk, foreign_of(r), foreign_code(r)) : r;
     }
     if (!S_ISREG(st.st_mode))
@@ -52,7 +53,8 @@ static result settle(struct sql *s, bool writes)
     TRY(sql_result(s, sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL)));
     TRY(sql_result(s, sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL)));
     TRY(sql_result(s, sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL)));
-    TRY(sql_exec(s, "PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;"));
+    TRY(sql_exec(
+        s, "PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;"));
     return writes ? sql_exec(s, "PRAGMA synchronous = FULL;") : OK;
 }
 
@@ -75,7 +77,8 @@ result sql_open(struct sql *s, const char *path, bool writes)
     *s = (struct sql){ 0 };
     if (writes)
         TRY(private_file(path));
-    int flags = (writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE;
+    int flags = (writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW |
+                SQLITE_OPEN_EXRESCODE;
     result r = sql_result(s, sqlite3_open_v2(path, &s->db, flags, NULL));
     if (is_ok(r))
         r = settle(s, writes);

@@ -32,7 +32,8 @@ static inline struct sql_value sql_text(struct span s)
 {
     return (struct sql_value){ .kind = SQL_TEXT, .bytes = s };
 }
-#define SQL_VALUES(...) (const struct sql_value[]){ __VA_ARGS__ }, sizeof((const struct sql_value[]){ __VA_ARGS__ }) / sizeof(struct sql_value)
+#define SQL_VALUES(...) \
+    (const struct sql_value[]){ __VA_ARGS__ }, sizeof((const struct sql_value[]){ __VA_ARGS__ }) / sizeof(struct sql_value)
 #define SQL_NOTHING NULL, 0
 
 /* Opens the file. A writer creates it and brings its schema up to date; see store_open and store_reader_open. */

@@ -169,7 +169,8 @@ static result write_request(struct group *g, struct reader *r)
     TRY(read_copy(r, certificate.b, DIGEST_SIZE));
     TRY(read_u64(r, &decision));
     return sql_run(g->sql, PUT_REQUEST,
-        SQL_VALUES(sql_digest(&agent), sql_digest(&core), sql_digest(&certificate), sql_number(decision), sql_text(rest_of(r))), NULL);
+        SQL_VALUES(sql_digest(&agent), sql_digest(&core), sql_digest(&certificate), sql_number(decision), sql_text(rest_of(r))),
+        NULL);
 }
 
 static result write_permit(struct group *g, struct reader *r)
@@ -184,7 +185,9 @@ static result write_permit(struct group *g, struct reader *r)
     TRY(read_blob16(r, NAME_MAX_, &target));
     TRY(read_blob16(r, RESOURCE_MAX, &resource));
     return sql_run(g->sql, PUT_DECISION,
-        SQL_VALUES(sql_number(decision), sql_digest(&certificate), sql_digest(&core), sql_number(horizon), sql_text(target), sql_text(resource)), NULL);
+        SQL_VALUES(sql_number(decision), sql_digest(&certificate), sql_digest(&core), sql_number(horizon), sql_text(target),
+            sql_text(resource)),
+        NULL);
 }
 
 static result write_outcome(struct group *g, struct reader *r)
@@ -237,7 +240,8 @@ static result write_quote(struct group *g, struct reader *r)
     TRY(read_blob16(r, UINT16_MAX, &attest));
     TRY(read_blob16(r, UINT16_MAX, &signature));
     TRY(read_blob16(r, UINT16_MAX, &preimage));
-    return sql_run(g->sql, PUT_QUOTE, SQL_VALUES(sql_number(size), sql_bytes(attest), sql_bytes(signature), sql_bytes(preimage)), NULL);
+    return sql_run(
+        g->sql, PUT_QUOTE, SQL_VALUES(sql_number(size), sql_bytes(attest), sql_bytes(signature), sql_bytes(preimage)), NULL);
 }
 
 static result write_state(struct group *g, struct reader *r)

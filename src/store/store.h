@@ -14,7 +14,7 @@
 #include "merkle/merkle.h"
 
 #define STORE_BATCH_BYTES (8u << 20) /* what one batch may hold */
-#define STORE_BLOB_MAX 131072        /* a JWS as JSON text, a body, a key's evidence */
+#define STORE_BLOB_MAX 131072 /* a JWS as JSON text, a body, a key's evidence */
 
 /* What lies beside the log by its digest. The first four are JWS as JSON text, by the digest of their payload; the others raw, by
  * their own. Kinds are told apart, so that an export can leave personal data out. */
@@ -86,8 +86,8 @@ void store_close(struct store *s); /* accepts NULL */
 void store_close_pointer(struct store **s);
 #define AUTO_STORE __attribute__((cleanup(store_close_pointer))) struct store
 const struct frontier *store_frontier(const struct store *s); /* of what is committed; for the commit thread, or while none runs */
-/* All of the batch, durable when it returns, or nothing. What failed with `disk` may still come to light when the database is opened
- * anew, where the disk failed in the last step only. */
+/* All of the batch, durable when it returns, or nothing. What failed with `disk` may still come to light when the database is
+ * opened anew, where the disk failed in the last step only. */
 MUST_USE result store_commit(struct store *s, const struct store_batch *b);
 
 /* A reader. Each read sees the newest commit, unless a snapshot is held: then all see the same. A held snapshot keeps SQLite from
@@ -112,7 +112,8 @@ struct known_request {
     bool permitted;
     uint64_t outcome; /* of a permitted one: the final outcome's index, NO_INDEX until it is there */
 };
-MUST_USE result store_find_request(struct store_reader *r, const struct digest *agent, const char *id, bool *ret_found, struct known_request *ret);
+MUST_USE result store_find_request(
+    struct store_reader *r, const struct digest *agent, const char *id, bool *ret_found, struct known_request *ret);
 
 /* Reads of what must be there: not_found where it isn't. Bytes are appended to out. */
 MUST_USE result store_read_size(struct store_reader *r, uint64_t *ret);
@@ -120,18 +121,22 @@ MUST_USE result store_read_entry(struct store_reader *r, uint64_t index, struct 
 MUST_USE result store_read_blob(struct store_reader *r, enum blob_kind kind, const struct digest *d, struct buf *out);
 MUST_USE result store_read_state(struct store_reader *r, enum state_kind kind, struct buf *out);
 MUST_USE result store_read_newest_checkpoint(struct store_reader *r, uint64_t *ret_size, struct buf *out);
-MUST_USE result store_read_checkpoint_from(struct store_reader *r, uint64_t size, uint64_t *ret_size, struct buf *out); /* oldest of at least this size */
+MUST_USE result store_read_checkpoint_from(
+    struct store_reader *r, uint64_t size, uint64_t *ret_size, struct buf *out); /* oldest of at least this size */
 MUST_USE result store_read_newest_quote_size(struct store_reader *r, uint64_t *ret_size);
 /* The tree's nodes, for proofs, roots and the frontier (merkle.h); valid as long as the reader. Nodes once read are cached. */
 struct merkle_source store_source(struct store_reader *r);
 
-/* Iteration in order; it stops at the first result of `each` that isn't OK and returns it. Spans live until `each` returns. `each` may
- * use the reader, but for the same iteration. */
-MUST_USE result store_each_entry(struct store_reader *r, uint64_t from, uint64_t to, result (*each)(void *ctx, uint64_t index, struct span entry), void *ctx);
-MUST_USE result store_each_checkpoint(struct store_reader *r, result (*each)(void *ctx, uint64_t size, struct span note), void *ctx);
+/* Iteration in order; it stops at the first result of `each` that isn't OK and returns it. Spans live until `each` returns. `each`
+ * may use the reader, but for the same iteration. */
+MUST_USE result store_each_entry(
+    struct store_reader *r, uint64_t from, uint64_t to, result (*each)(void *ctx, uint64_t index, struct span entry), void *ctx);
+MUST_USE result store_each_checkpoint(
+    struct store_reader *r, result (*each)(void *ctx, uint64_t size, struct span note), void *ctx);
 MUST_USE result store_each_quote(struct store_reader *r, result (*each)(void *ctx, const struct stored_quote *q), void *ctx);
 /* Of the kinds whose bits (1 << kind) are set. */
-MUST_USE result store_each_blob(struct store_reader *r, unsigned kinds, result (*each)(void *ctx, enum blob_kind kind, const struct digest *d, struct span data), void *ctx);
+MUST_USE result store_each_blob(struct store_reader *r, unsigned kinds,
+    result (*each)(void *ctx, enum blob_kind kind, const struct digest *d, struct span data), void *ctx);
 MUST_USE result store_each_open(struct store_reader *r, result (*each)(void *ctx, const struct open_decision *d), void *ctx);
 
 #endif

@@ -55,8 +55,8 @@ void tidy_stop(struct tidy *t)
 
 void tidy_after(struct tidy *t, struct sql *writer, int pages)
 {
-    /* SQLite begins the log anew when all of it was moved. Beside a writer that never rests the thread stays a group behind for ever:
-     * the writer moves that rest itself. */
+    /* SQLite begins the log anew when all of it was moved. Beside a writer that never rests the thread stays a group behind for
+     * ever: the writer moves that rest itself. */
     if (pages >= PAGES_MUCH)
         (void)sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (pages < PAGES_TIDY || (t->posted && !worker_take(t->worker)))

@@ -1,5 +1,5 @@
-/* Moves what is committed from the write-ahead log into the database, beside the commits: done within them, as SQLite does by itself,
- * every tenth group or so would wait for it. */
+/* Moves what is committed from the write-ahead log into the database, beside the commits: done within them, as SQLite does by
+ * itself, every tenth group or so would wait for it. */
 #ifndef SEB_STORE_TIDY_H
 #define SEB_STORE_TIDY_H
 

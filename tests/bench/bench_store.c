@@ -20,7 +20,8 @@ static void say(const char *what, int64_t *us, size_t n)
     for (size_t i = 0; i < n; i++)
         sum += us[i];
     qsort(us, n, sizeof(*us), by_size);
-    printf("%-44s p50 %6" PRId64 "  p99 %6" PRId64 "  max %6" PRId64 "  mean %6" PRId64 " us\n", what, us[n / 2], us[n * 99 / 100], us[n - 1], sum / (int64_t)n);
+    printf("%-44s p50 %6" PRId64 "  p99 %6" PRId64 "  max %6" PRId64 "  mean %6" PRId64 " us\n", what, us[n / 2], us[n * 99 / 100],
+        us[n - 1], sum / (int64_t)n);
 }
 
 /* One group: half of its entries decisions with all that comes with them, half outcomes. */

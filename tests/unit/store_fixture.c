@@ -80,8 +80,12 @@ uint64_t add_decision(struct store_batch *b, bool permitted)
     snprintf(name, sizeof(name), "c-%" PRIu64, i);
     snprintf(body, sizeof(body), "body of %" PRIu64, i);
     struct digest of_body = digest_of(body);
-    struct stored_request r = { .agent = digest_of("agent"), .id = name, .core = numbered("core", i), .certificate = certificate, .decision = i };
-    struct open_decision d = { .decision = i, .target = "docs", .certificate = certificate, .core = r.core, .horizon_ms = (int64_t)i * 1000 };
+    struct stored_request r = {
+        .agent = digest_of("agent"), .id = name, .core = numbered("core", i), .certificate = certificate, .decision = i
+    };
+    struct open_decision d = {
+        .decision = i, .target = "docs", .certificate = certificate, .core = r.core, .horizon_ms = (int64_t)i * 1000
+    };
     snprintf(d.resource, sizeof(d.resource), "https://h/a/%" PRIu64, i);
     add_entries(b, 1);
     must(store_batch_blob(b, BLOB_CERTIFICATE, &certificate, span_text("{\"certificate\":1}")));
@@ -117,7 +121,10 @@ void commit_checkpoint(const struct place *p, struct store *s)
 {
     AUTO_STORE_BATCH *b = NULL;
     AUTO_BUF note = BUF(NOTE_MAX);
-    struct stored_quote q = { .size = store_frontier(s)->size, .attest = span_text("attest"), .signature = span_text("signature"), .preimage = span_text("preimage") };
+    struct stored_quote q = { .size = store_frontier(s)->size,
+        .attest = span_text("attest"),
+        .signature = span_text("signature"),
+        .preimage = span_text("preimage") };
     note_of(p, store_frontier(s), &note);
     must(store_batch_new(store_frontier(s)->size, &b));
     must(store_batch_checkpoint(b, buf_span(&note)));

@@ -27,7 +27,9 @@ static void test_round_trip(struct checks *c, struct fixture *f)
     struct span text;
     AUTO_BUF want = BUF(NOTE_MAX);
     check_code(c, checkpoint_open(buf_span(&f->note), testkey_public(f->key), &got, &text), E_ok, "a note opens with its key");
-    check_that(c, got.size == 123456789 && digest_equal(&got.root, &f->checkpoint.root) && span_is(span_text(got.origin), "example.org/broker-1"),
+    check_that(c,
+        got.size == 123456789 && digest_equal(&got.root, &f->checkpoint.root) &&
+            span_is(span_text(got.origin), "example.org/broker-1"),
         "it holds what was signed");
     check_code(c, checkpoint_text(&f->checkpoint, &want), E_ok, "its text is written");
     check_that(c, span_equal(text, buf_span(&want)) && text.p == f->note.p, "the text that was signed is the note's beginning");
@@ -38,8 +40,10 @@ static void test_other_keys(struct checks *c, struct fixture *f)
 {
     struct checkpoint got;
     struct span text;
-    check_code(c, checkpoint_open(buf_span(&f->note), testkey_public(f->other), &got, &text), E_bad_signature, "another key's note is refused");
-    check_code(c, checkpoint_open(buf_span(&f->note), testkey_public(f->ed25519), &got, &text), E_bad_key, "an Ed25519 key opens no note");
+    check_code(c, checkpoint_open(buf_span(&f->note), testkey_public(f->other), &got, &text), E_bad_signature,
+        "another key's note is refused");
+    check_code(
+        c, checkpoint_open(buf_span(&f->note), testkey_public(f->ed25519), &got, &text), E_bad_key, "an Ed25519 key opens no note");
 }
 
 /* C2SP signed-note, signature type 0x02: what precedes the signature is the start of SHA-256(SPKI). */
@@ -50,9 +54,11 @@ static void test_key_id(struct checks *c, struct fixture *f)
     size_t at = note.n - 1;
     while (note.p[at - 1] != ' ')
         at--;
-    bool read = is_ok(b64_read(span_part(note, at, note.n - 1 - at), &signature)) && is_ok(pubkey_spki(testkey_public(f->key), &spki));
+    bool read =
+        is_ok(b64_read(span_part(note, at, note.n - 1 - at), &signature)) && is_ok(pubkey_spki(testkey_public(f->key), &spki));
     struct digest d = sha256(buf_span(&spki));
-    check_that(c, read && span_equal(span_part(buf_span(&signature), 0, 4), span_part(digest_span(&d), 0, 4)), "the key id is that of the SPKI");
+    check_that(c, read && span_equal(span_part(buf_span(&signature), 0, 4), span_part(digest_span(&d), 0, 4)),
+        "the key id is that of the SPKI");
 }
 
 static void test_sweeps(struct checks *c, struct fixture *f)

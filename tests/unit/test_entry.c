@@ -11,16 +11,17 @@
 #define KEY(backend) "{\"backend\":\"" backend "\",\"evidence\":\"" D1 "\",\"kid\":\"" D2 "\"}"
 #define DECISION_1(body) \
     "{\"agent\":\"" D1 "\",\"attestation\":\"none\",\"body\":" body ",\"certificate\":\"" D2 "\",\"cid\":\"c-1\","
-#define PERMIT                                                                                                                     \
-    DECISION_1("\"" D1 "\"")                                                                                                     \
-    "\"epoch\":3,\"exp\":1700000060,\"iat\":1700000000,\"live\":{\"etag\":\"\\\"e\\\"\",\"exists\":true,\"length\":7,\"read\":4,"  \
-    "\"sha256\":\"" D2 "\"},\"mint_key\":\"" D1 "\",\"policy\":\"" D2 "\",\"policy_epoch\":2,\"request\":\"" D1 "\","              \
-    "\"request_id\":\"r.1\",\"run\":\"" RUN "\",\"statement\":\"" D2 "\",\"target\":{\"kind\":\"http\",\"prefix\":\"https://h/a/\"}," \
+#define PERMIT                                                                                                                    \
+    DECISION_1("\"" D1 "\"")                                                                                                      \
+    "\"epoch\":3,\"exp\":1700000060,\"iat\":1700000000,\"live\":{\"etag\":\"\\\"e\\\"\",\"exists\":true,\"length\":7,\"read\":4," \
+    "\"sha256\":\"" D2 "\"},\"mint_key\":\"" D1 "\",\"policy\":\"" D2 "\",\"policy_epoch\":2,\"request\":\"" D1 "\","             \
+    "\"request_id\":\"r.1\",\"run\":\"" RUN "\",\"statement\":\"" D2                                                              \
+    "\",\"target\":{\"kind\":\"http\",\"prefix\":\"https://h/a/\"},"                                                              \
     "\"time\":1700000000123,\"type\":\"decision\",\"used\":false,\"v\":1,\"verdict\":\"permit\"}"
-#define REFUSAL                                                                                                                    \
-    DECISION_1("null")                                                                                                           \
-    "\"code\":\"target_unknown\",\"epoch\":3,\"live\":null,\"policy\":\"" D2 "\",\"policy_epoch\":2,\"request\":\"" D1 "\","        \
-    "\"request_id\":\"r.1\",\"rule\":\"scope\",\"run\":\"" RUN "\",\"statement\":\"" D2 "\",\"target\":null,"                      \
+#define REFUSAL                                                                                                              \
+    DECISION_1("null")                                                                                                       \
+    "\"code\":\"target_unknown\",\"epoch\":3,\"live\":null,\"policy\":\"" D2 "\",\"policy_epoch\":2,\"request\":\"" D1 "\"," \
+    "\"request_id\":\"r.1\",\"rule\":\"scope\",\"run\":\"" RUN "\",\"statement\":\"" D2 "\",\"target\":null,"                \
     "\"time\":1700000000123,\"type\":\"decision\",\"used\":true,\"v\":1,\"verdict\":\"refuse\"}"
 
 static const struct {
@@ -28,19 +29,22 @@ static const struct {
     enum entry_type type;
 } good[] = {
     { "start",
-        "{\"config\":\"" D1 "\",\"domain\":\"example.org\",\"instance\":\"broker-1\",\"keys\":{\"attestation\":" KEY("tpm") ",\"mint\":" KEY(
-            "pkcs11") ",\"record\":" KEY("tpm") "},\"program\":\"sebd 0.1.0\",\"run\":\"" RUN "\",\"time\":1,\"type\":\"start\",\"v\":1}",
+        "{\"config\":\"" D1 "\",\"domain\":\"example.org\",\"instance\":\"broker-1\",\"keys\":{\"attestation\":" KEY(
+            "tpm") ",\"mint\":" KEY("pkcs11") ",\"record\":" KEY("tpm") "},\"program\":\"sebd 0.1.0\",\"run\":\"" RUN
+                                                                        "\",\"time\":1,\"type\":\"start\",\"v\":1}",
         ENTRY_START },
     { "stop", "{\"run\":\"" RUN "\",\"time\":0,\"type\":\"stop\",\"v\":1}", ENTRY_STOP },
     { "policy", "{\"policy\":\"" D1 "\",\"policy_epoch\":7,\"time\":5,\"type\":\"policy\",\"v\":1}", ENTRY_POLICY },
     { "epoch", "{\"epoch\":0,\"statement\":\"" D1 "\",\"time\":5,\"type\":\"epoch\",\"v\":1}", ENTRY_EPOCH },
     { "drift read",
-        "{\"certificate\":\"" D1 "\",\"exp\":20,\"iat\":10,\"mint_key\":\"" D2 "\",\"purpose\":\"drift\",\"resource\":\"https://h/a/b\",\"run\":\"" RUN
+        "{\"certificate\":\"" D1 "\",\"exp\":20,\"iat\":10,\"mint_key\":\"" D2
+        "\",\"purpose\":\"drift\",\"resource\":\"https://h/a/b\",\"run\":\"" RUN
         "\",\"target\":\"docs\",\"time\":5,\"type\":\"read\",\"v\":1}",
         ENTRY_READ },
     { "reconciling read",
         "{\"certificate\":\"" D1 "\",\"decision\":9,\"exp\":20,\"iat\":10,\"mint_key\":\"" D2
-        "\",\"purpose\":\"reconcile\",\"resource\":\"https://h/a/b\",\"run\":\"" RUN "\",\"target\":\"docs\",\"time\":5,\"type\":\"read\",\"v\":1}",
+        "\",\"purpose\":\"reconcile\",\"resource\":\"https://h/a/b\",\"run\":\"" RUN
+        "\",\"target\":\"docs\",\"time\":5,\"type\":\"read\",\"v\":1}",
         ENTRY_READ },
     { "permit", PERMIT, ENTRY_DECISION },
     { "refusal", REFUSAL, ENTRY_DECISION },
@@ -49,13 +53,16 @@ static const struct {
         "\",\"result\":\"applied\",\"time\":5,\"type\":\"outcome\",\"v\":1}",
         ENTRY_OUTCOME },
     { "open outcome",
-        "{\"code\":\"no_answer\",\"decision\":9,\"evidence\":\"none\",\"final\":false,\"leaf\":\"" D1 "\",\"result\":\"open\",\"time\":5,"
+        "{\"code\":\"no_answer\",\"decision\":9,\"evidence\":\"none\",\"final\":false,\"leaf\":\"" D1
+        "\",\"result\":\"open\",\"time\":5,"
         "\"type\":\"outcome\",\"v\":1}",
         ENTRY_OUTCOME },
     { "reconciled outcome",
-        "{\"decision\":9,\"evidence\":\"state\",\"final\":true,\"leaf\":\"" D1 "\",\"read\":11,\"result\":\"applied\",\"time\":5,\"type\":\"outcome\",\"v\":1}",
+        "{\"decision\":9,\"evidence\":\"state\",\"final\":true,\"leaf\":\"" D1
+        "\",\"read\":11,\"result\":\"applied\",\"time\":5,\"type\":\"outcome\",\"v\":1}",
         ENTRY_OUTCOME },
-    { "noise", "{\"counts\":{\"bad_json\":3,\"bad_utf8\":1},\"from\":1,\"time\":5,\"type\":\"noise\",\"until\":4,\"v\":1}", ENTRY_NOISE },
+    { "noise", "{\"counts\":{\"bad_json\":3,\"bad_utf8\":1},\"from\":1,\"time\":5,\"type\":\"noise\",\"until\":4,\"v\":1}",
+        ENTRY_NOISE },
     { "no noise", "{\"counts\":{},\"from\":1,\"time\":5,\"type\":\"noise\",\"until\":4,\"v\":1}", ENTRY_NOISE },
 };
 #define GOOD (sizeof(good) / sizeof(good[0]))
@@ -88,15 +95,20 @@ static void test_values(struct checks *c)
     struct entry e = { 0 };
     check_code(c, entry_read(span_text(PERMIT), &e), E_ok, "a permit is read");
     const struct decision_entry *d = &e.decision;
-    check_that(c, e.time == 1700000000123 && d->permitted && d->iat == 1700000000 && d->exp == 1700000060 && !d->used, "times and verdict");
+    check_that(c, e.time == 1700000000123 && d->permitted && d->iat == 1700000000 && d->exp == 1700000060 && !d->used,
+        "times and verdict");
     check_that(c, d->agent.b[0] == 1 && d->certificate.b[31] == 2 && d->run[15] == 9 && d->mint_key.b[5] == 1, "digests and run");
-    check_that(c, d->has_target && span_is(span_text(d->target_prefix), "https://h/a/") && d->has_body && d->body.b[0] == 1, "target and body");
-    check_that(c, d->has_live && d->live.exists && d->live.has_etag && span_is(span_text(d->live.etag), "\"e\"") && d->live.length == 7 && d->live.read == 4,
+    check_that(c, d->has_target && span_is(span_text(d->target_prefix), "https://h/a/") && d->has_body && d->body.b[0] == 1,
+        "target and body");
+    check_that(c,
+        d->has_live && d->live.exists && d->live.has_etag && span_is(span_text(d->live.etag), "\"e\"") && d->live.length == 7 &&
+            d->live.read == 4,
         "live state");
     check_code(c, entry_read(span_text(good[4].text), &e), E_ok, "a drift read is read");
     check_that(c, e.read.decision == NO_INDEX && e.read.purpose == READ_DRIFT, "and names no decision");
     check_code(c, entry_read(span_text(good[11].text), &e), E_ok, "noise is read");
-    check_that(c, e.noise.n == 2 && e.noise.count[0].count == 3 && span_is(span_text(e.noise.count[1].code), "bad_utf8"), "with its counts");
+    check_that(c, e.noise.n == 2 && e.noise.count[0].count == 3 && span_is(span_text(e.noise.count[1].code), "bad_utf8"),
+        "with its counts");
 }
 
 /* A permitting decision is written from a permit alone. */
@@ -104,7 +116,8 @@ static void test_permit_rule(struct checks *c)
 {
     struct entry permit = { 0 }, refusal = { 0 };
     AUTO_BUF out = BUF(ENTRY_MAX);
-    check_that(c, is_ok(entry_read(span_text(PERMIT), &permit)) && is_ok(entry_read(span_text(REFUSAL), &refusal)), "both verdicts are read");
+    check_that(c, is_ok(entry_read(span_text(PERMIT), &permit)) && is_ok(entry_read(span_text(REFUSAL), &refusal)),
+        "both verdicts are read");
     check_code(c, entry_write(&permit, &out), E_invariant, "no permitting decision without a permit");
     check_code(c, entry_write_permit(&permit, NULL, &out), E_invariant, "nor with none");
     check_code(c, entry_write_permit(&refusal, a_permit(&refusal), &out), E_invariant, "a permit writes no refusal");
@@ -126,7 +139,8 @@ static void test_sweeps(struct checks *c)
             /* A flip may give another well-formed entry; then exactly these bytes are what it is written as. */
             AUTO_BUF again = BUF(ENTRY_MAX);
             result r = entry_read(buf_span(&copy), &e);
-            flips &= is_ok(r) ? is_ok(write_back(&e, &again)) && span_equal(buf_span(&again), buf_span(&copy)) : code_of(r) == E_bad_entry;
+            flips &= is_ok(r) ? is_ok(write_back(&e, &again)) && span_equal(buf_span(&again), buf_span(&copy))
+                              : code_of(r) == E_bad_entry;
             copy.p[bit / 8] ^= (uint8_t)(1 << bit % 8);
         }
     }
@@ -152,9 +166,11 @@ static void test_refusals(struct checks *c)
         { "{\"run\":\"\",\"time\":0,\"type\":\"stop\",\"v\":1}", "an empty run" },
         { "[]", "an array" },
         { "", "nothing" },
-        { "{\"decision\":9,\"evidence\":\"response\",\"final\":false,\"leaf\":\"" D1 "\",\"result\":\"applied\",\"time\":5,\"type\":\"outcome\",\"v\":1}",
+        { "{\"decision\":9,\"evidence\":\"response\",\"final\":false,\"leaf\":\"" D1
+          "\",\"result\":\"applied\",\"time\":5,\"type\":\"outcome\",\"v\":1}",
             "an outcome that isn't open and isn't final" },
-        { "{\"decision\":9,\"evidence\":\"hope\",\"final\":true,\"leaf\":\"" D1 "\",\"result\":\"applied\",\"time\":5,\"type\":\"outcome\",\"v\":1}",
+        { "{\"decision\":9,\"evidence\":\"hope\",\"final\":true,\"leaf\":\"" D1
+          "\",\"result\":\"applied\",\"time\":5,\"type\":\"outcome\",\"v\":1}",
             "unknown evidence" },
         { "{\"decision\":9,\"evidence\":\"none\",\"final\":true,\"http_status\":0,\"leaf\":\"" D1
           "\",\"result\":\"open\",\"time\":5,\"type\":\"outcome\",\"v\":1}",
@@ -163,10 +179,12 @@ static void test_refusals(struct checks *c)
           "\",\"result\":\"open\",\"time\":5,\"type\":\"outcome\",\"v\":1}",
             "an HTTP status of 600" },
         { "{\"certificate\":\"" D1 "\",\"exp\":20,\"iat\":10,\"mint_key\":\"" D2
-          "\",\"purpose\":\"reconcile\",\"resource\":\"https://h/a/b\",\"run\":\"" RUN "\",\"target\":\"docs\",\"time\":5,\"type\":\"read\",\"v\":1}",
+          "\",\"purpose\":\"reconcile\",\"resource\":\"https://h/a/b\",\"run\":\"" RUN
+          "\",\"target\":\"docs\",\"time\":5,\"type\":\"read\",\"v\":1}",
             "a reconciling read without its decision" },
         { "{\"certificate\":\"" D1 "\",\"exp\":20,\"iat\":10,\"mint_key\":\"" D2
-          "\",\"purpose\":\"drift\",\"resource\":\"https://h/a/b\",\"run\":\"" RUN "\",\"target\":\"do cs\",\"time\":5,\"type\":\"read\",\"v\":1}",
+          "\",\"purpose\":\"drift\",\"resource\":\"https://h/a/b\",\"run\":\"" RUN
+          "\",\"target\":\"do cs\",\"time\":5,\"type\":\"read\",\"v\":1}",
             "a name with a space" },
         { "{\"counts\":{\"bad_json\":0},\"from\":1,\"time\":5,\"type\":\"noise\",\"until\":4,\"v\":1}", "a count of 0" },
         { "{\"counts\":{\"Bad\":1},\"from\":1,\"time\":5,\"type\":\"noise\",\"until\":4,\"v\":1}", "a code in capitals" },
@@ -188,13 +206,17 @@ static void test_writer_refuses(struct checks *c)
     check_code(c, entry_write(&e, &out), E_bad_value, "a bad name isn't written");
     e = (struct entry){ .type = ENTRY_NOISE, .noise = { .n = 2, .count = { { "busy", 1 }, { "busy", 1 } } } };
     check_code(c, entry_write(&e, &out), E_bad_value, "a code counted twice isn't written");
-    e = (struct entry){ .type = ENTRY_OUTCOME, .outcome = { .decision = NO_INDEX, .result = RESULT_OPEN, .evidence = EVIDENCE_NONE, .read = NO_INDEX } };
+    e = (struct entry){ .type = ENTRY_OUTCOME,
+        .outcome = { .decision = NO_INDEX, .result = RESULT_OPEN, .evidence = EVIDENCE_NONE, .read = NO_INDEX } };
     check_code(c, entry_write(&e, &out), E_bad_value, "an outcome of no decision isn't written");
     e = (struct entry){ .type = ENTRY_OUTCOME,
         .outcome = { .result = RESULT_OPEN, .evidence = EVIDENCE_NONE, .read = NO_INDEX, .has_etag = true, .etag = "\"\xff\"" } };
     check_code(c, entry_write(&e, &out), E_bad_utf8, "an ETag that isn't UTF-8 isn't written");
     check_that(c, out.n == 0, "a refused entry leaves nothing");
-    check_that(c, span_is(span_text(outcome_name(RESULT_NOT_APPLIED)), "not_applied") && span_is(span_text(evidence_name(EVIDENCE_NONE)), "none"), "names");
+    check_that(c,
+        span_is(span_text(outcome_name(RESULT_NOT_APPLIED)), "not_applied") &&
+            span_is(span_text(evidence_name(EVIDENCE_NONE)), "none"),
+        "names");
 }
 
 int main(void)

@@ -9,6 +9,7 @@
 #include "merkle/checkpoint.h"
 #include "merkle/tiles.h"
 #include "store/export.h"
+#include "store/folder.h"
 #include "store_fixture.h"
 
 #define ENTRIES 70000 /* a full tile of level 1, and the beginning of level 2 */
@@ -68,7 +69,8 @@ static void test_log(struct checks *c, const struct place *p, struct store *s)
     struct frontier leaves = { 0 };
     struct digest root;
     must(file_read(in_export(p, "out", "checkpoint"), NOTE_MAX, &note));
-    check_code(c, checkpoint_open(buf_span(&note), testkey_public(p->key), &checkpoint, &text), E_ok, "the newest checkpoint is there");
+    check_code(
+        c, checkpoint_open(buf_span(&note), testkey_public(p->key), &checkpoint, &text), E_ok, "the newest checkpoint is there");
     check_that(c, tiles_fit(p, "out", &leaves), "bundles and level 0 tiles hold every entry and its hash");
     root = frontier_root(&leaves);
     check_that(c, checkpoint.size == ENTRIES && digest_equal(&root, &checkpoint.root), "they give the checkpoint's root");
@@ -85,7 +87,9 @@ static void test_log(struct checks *c, const struct place *p, struct store *s)
     root = frontier_root(&subtrees);
     check_that(c, span_equal(buf_span(&tile), digest_span(&root)), "a tile of level 2 holds the root of the one below");
     must(file_read(in_export(p, "out", "log.json"), log.max, &log));
-    check_that(c, span_is(buf_span(&log), "{\"domain\":\"example.org\",\"instance\":\"broker-1\",\"origin\":\"example.org/broker-1\",\"size\":70000}"),
+    check_that(c,
+        span_is(buf_span(&log),
+            "{\"domain\":\"example.org\",\"instance\":\"broker-1\",\"origin\":\"example.org/broker-1\",\"size\":70000}"),
         "log.json names the log");
     must(file_read(in_export(p, "out", "checkpoints.jsonl"), lines.max, &lines));
     size_t first = span_find(buf_span(&lines), 0, '\n');
@@ -93,11 +97,14 @@ static void test_log(struct checks *c, const struct place *p, struct store *s)
     const char *stored;
     must(json_strict(span_part(buf_span(&lines), 0, first), 4096, &o));
     must(json_text(o, "note", NOTE_MAX, &stored));
-    check_that(c, lines.n > first + 1 && lines.p[lines.n - 1] == '\n' && is_ok(checkpoint_parse(span_text(stored), &checkpoint, &text)) && checkpoint.size == 0,
+    check_that(c,
+        lines.n > first + 1 && lines.p[lines.n - 1] == '\n' && is_ok(checkpoint_parse(span_text(stored), &checkpoint, &text)) &&
+            checkpoint.size == 0,
         "all checkpoints, from size 0 on");
     buf_clear(&lines);
     must(file_read(in_export(p, "out", "quotes.jsonl"), lines.max, &lines));
-    struct span quote = span_text("{\"attest\":\"YXR0ZXN0\",\"preimage\":\"cHJlaW1hZ2U\",\"signature\":\"c2lnbmF0dXJl\",\"size\":0}\n");
+    struct span quote =
+        span_text("{\"attest\":\"YXR0ZXN0\",\"preimage\":\"cHJlaW1hZ2U\",\"signature\":\"c2lnbmF0dXJl\",\"size\":0}\n");
     check_that(c, span_equal(span_part(buf_span(&lines), 0, quote.n), quote), "all quotes");
 }
 
@@ -111,7 +118,9 @@ static void test_blobs(struct checks *c, const struct place *p, struct store_rea
     must(file_read(in_export(p, "out", name), 256, &blob));
     check_that(c, span_is(buf_span(&blob), "body of 0"), "a body lies under its digest");
     check_that(c, files_in(p, "out/blobs") == 6, "certificates, requests and bodies of two decisions");
-    check_code(c, store_export(r, place_at(p, "lean"), &(struct export_options){ .without_bodies = true, .without_requests = true }, &size), E_ok, "an export without them");
+    check_code(c,
+        store_export(r, place_at(p, "lean"), &(struct export_options){ .without_bodies = true, .without_requests = true }, &size),
+        E_ok, "an export without them");
     check_that(c, files_in(p, "lean/blobs") == 2, "holds the certificates alone");
 }
 
@@ -125,6 +134,20 @@ static void test_refusals(struct checks *c, const struct place *p, struct store_
     check_code(c, store_export(r, place_at(p, "log.sqlite"), &all, &size), E_exists, "nor a file");
     check_code(c, store_export(r, place_at(p, "none/out"), &all, &size), E_io, "a folder that isn't there is refused");
     check_that(c, files_in(p, "") == before && size == 7, "nothing half is left");
+}
+
+/* Somebody takes the name while the export is written: an empty folder is the only one that rename(2) would replace. */
+static void test_name_taken(struct checks *c, const struct place *p)
+{
+    unsigned before = files_in(p, "");
+    {
+        AUTO_FOLDER f = { 0 };
+        must(folder_begin(place_at(p, "late"), &f));
+        must(folder_write(&f, "a/b/c", span_text("x")));
+        check_that(c, mkdir(place_at(p, "late"), 0700) == 0, "a folder takes the export's name");
+        check_code(c, folder_finish(&f), E_exists, "it isn't replaced");
+    }
+    check_that(c, files_in(p, "late") == 0 && files_in(p, "") == before + 1, "and what was written beside it is gone");
 }
 
 static void test_unsigned(struct checks *c)
@@ -172,6 +195,7 @@ int main(void)
         test_blobs(&c, &p, r);
         test_refusals(&c, &p, r);
     }
+    test_name_taken(&c, &p);
     place_remove(&p);
     test_unsigned(&c);
     return checks_end(&c);

@@ -57,12 +57,17 @@ static bool proof_is(const struct merkle_proof *p, const char *const *hex)
 }
 
 /* The tree that Certificate Transparency's implementations test with (RFC 6962's hashing, which RFC 9162 keeps). */
-static const char *const ct_leaves[] = { "", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f" };
+static const char *const ct_leaves[] = { "", "00", "10", "2021", "3031", "40414243", "5051525354555657",
+    "606162636465666768696a6b6c6d6e6f" };
 static const char *const ct_roots[] = {
-    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
-    "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125", "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
-    "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7", "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
-    "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef", "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+    "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+    "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+    "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+    "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+    "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
     "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
 };
 #define CT_A "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7"
@@ -111,7 +116,8 @@ static void test_known_vectors(struct checks *c)
     check_that(c, paths, "its known inclusion proofs");
     for (unsigned i = 0; i < sizeof(ct_consistency) / sizeof(ct_consistency[0]); i++) {
         struct merkle_proof p;
-        paths &= is_ok(merkle_consistency(&s, ct_consistency[i].index, ct_consistency[i].size, &p)) && proof_is(&p, ct_consistency[i].path);
+        paths &= is_ok(merkle_consistency(&s, ct_consistency[i].index, ct_consistency[i].size, &p)) &&
+                 proof_is(&p, ct_consistency[i].path);
     }
     check_that(c, paths, "its known consistency proofs");
 }
@@ -153,7 +159,8 @@ static void test_all_sizes(struct checks *c, struct tree *t)
         for (uint64_t i = 0; i < n; i++)
             inclusion &= is_ok(merkle_inclusion(&s, i, n, &p)) && is_ok(merkle_verify_inclusion(&t->hash[0][i], i, n, &p, &want));
         for (uint64_t m = 0; m <= n; m++)
-            consistency &= is_ok(merkle_consistency(&s, m, n, &p)) && is_ok(merkle_verify_consistency(m, &t->root[m], n, &want, &p));
+            consistency &=
+                is_ok(merkle_consistency(&s, m, n, &p)) && is_ok(merkle_verify_consistency(m, &t->root[m], n, &want, &p));
     }
     check_that(c, roots, "frontier and nodes give the root that the definition gives, for every size");
     check_that(c, frontiers, "a frontier rebuilt from nodes is well-formed, for every size");
@@ -218,11 +225,14 @@ static void test_edges(struct checks *c, struct tree *t)
     check_code(c, merkle_inclusion(&s, 5, 5, &p), E_bad_value, "no inclusion proof beyond the size");
     check_code(c, merkle_consistency(&s, 6, 5, &p), E_bad_value, "no consistency proof backwards");
     check_code(c, merkle_inclusion(&s, 0, LEAVES * 2, &p), E_not_found, "a source's failure is handed on");
-    check_code(c, merkle_verify_inclusion(&t->hash[0][0], 5, 5, &p, &t->root[5]), E_bad_proof, "an index beyond the size is refused");
+    check_code(
+        c, merkle_verify_inclusion(&t->hash[0][0], 5, 5, &p, &t->root[5]), E_bad_proof, "an index beyond the size is refused");
     check_code(c, merkle_verify_consistency(3, &t->root[3], 2, &t->root[2], &p), E_bad_proof, "a shrinking log is refused");
     check_code(c, merkle_verify_consistency(3, &t->root[3], 3, &t->root[4], &p), E_bad_proof, "two roots of one size are refused");
-    check_code(c, merkle_verify_consistency(0, &t->root[1], 3, &t->root[3], &p), E_bad_proof, "an empty tree with another root is refused");
-    check_code(c, merkle_verify_consistency(0, &t->root[0], 0, &t->root[1], &p), E_bad_proof, "an empty tree grown by nothing is refused");
+    check_code(c, merkle_verify_consistency(0, &t->root[1], 3, &t->root[3], &p), E_bad_proof,
+        "an empty tree with another root is refused");
+    check_code(
+        c, merkle_verify_consistency(0, &t->root[0], 0, &t->root[1], &p), E_bad_proof, "an empty tree grown by nothing is refused");
     check_code(c, frontier_check(&f), E_bad_proof, "a frontier with a hash too many is refused");
     f = (struct frontier){ .size = UINT64_MAX, .n = 64 };
     check_code(c, frontier_check(&f), E_bad_proof, "a frontier that can't grow is refused");
@@ -238,15 +248,20 @@ static void test_tiles(struct checks *c)
 {
     char path[TILE_PATH_MAX];
     check_that(c, path_is(0, 1234067, 256, "tile/0/x001/x234/067"), "the specification's own path");
-    check_that(c, path_is(0, 0, 1, "tile/0/000.p/1") && path_is(-1, 0, 256, "tile/entries/000") && path_is(1, 999, 255, "tile/1/999.p/255") &&
-                      path_is(-1, 1000, 3, "tile/entries/x001/000.p/3"), "paths of partial tiles and bundles");
+    check_that(c,
+        path_is(0, 0, 1, "tile/0/000.p/1") && path_is(-1, 0, 256, "tile/entries/000") && path_is(1, 999, 255, "tile/1/999.p/255") &&
+            path_is(-1, 1000, 3, "tile/entries/x001/000.p/3"),
+        "paths of partial tiles and bundles");
     check_that(c, path_is(7, UINT64_MAX, 255, "tile/7/x018/x446/x744/x073/x709/x551/615.p/255"), "the longest path fits");
     check_code(c, tile_path(0, 0, 0, path), E_bad_value, "an empty tile has no path");
     check_code(c, tile_path(0, 0, 257, path), E_bad_value, "no tile is wider than 256");
     check_code(c, tile_path(8, 0, 1, path), E_bad_value, "no level above 7");
-    check_that(c, tile_width(0, 0, 0) == 0 && tile_width(0, 0, 255) == 255 && tile_width(0, 0, 256) == 256 && tile_width(0, 1, 256) == 0 &&
-                      tile_width(1, 0, 255) == 0 && tile_width(1, 0, 70000) == 256 && tile_width(1, 1, 70000) == 17 && tile_width(2, 0, 70000) == 1 &&
-                      tile_width(-1, 273, 70000) == 112 && tile_width(-1, 274, 70000) == 0 && tile_width(0, UINT64_MAX, 5) == 0, "widths of tiles");
+    check_that(c,
+        tile_width(0, 0, 0) == 0 && tile_width(0, 0, 255) == 255 && tile_width(0, 0, 256) == 256 && tile_width(0, 1, 256) == 0 &&
+            tile_width(1, 0, 255) == 0 && tile_width(1, 0, 70000) == 256 && tile_width(1, 1, 70000) == 17 &&
+            tile_width(2, 0, 70000) == 1 && tile_width(-1, 273, 70000) == 112 && tile_width(-1, 274, 70000) == 0 &&
+            tile_width(0, UINT64_MAX, 5) == 0,
+        "widths of tiles");
 }
 
 int main(void)

@@ -73,7 +73,8 @@ static void test_group(struct checks *c, const struct place *p, struct store *s,
     AUTO_STORE_BATCH *b = NULL;
     uint64_t first = store_frontier(s)->size;
     must(store_batch_new(first, &b));
-    uint64_t permitted = add_decision(b, true), refused = add_decision(b, false), open = add_decision(b, true), done = add_decision(b, true);
+    uint64_t permitted = add_decision(b, true), refused = add_decision(b, false), open = add_decision(b, true),
+             done = add_decision(b, true);
     add_entries(b, 2);
     must(store_batch_outcome(b, open, store_batch_end(b) - 2, false));
     must(store_batch_outcome(b, done, store_batch_end(b) - 1, true));
@@ -95,18 +96,28 @@ static void test_group(struct checks *c, const struct place *p, struct store *s,
     bool found;
     char id[32];
     snprintf(id, sizeof(id), "c-%d", (int)permitted);
-    check_that(c, is_ok(store_find_request(r, &agent, id, &found, &known)) && found && known.permitted && known.decision == permitted && known.outcome == NO_INDEX,
+    check_that(c,
+        is_ok(store_find_request(r, &agent, id, &found, &known)) && found && known.permitted && known.decision == permitted &&
+            known.outcome == NO_INDEX,
         "a permitted request without an outcome");
-    check_that(c, is_ok(store_find_used(r, id, &found, &used)) && found && used.decision == permitted && digest_equal(&used.certificate, &known.certificate),
+    check_that(c,
+        is_ok(store_find_used(r, id, &found, &used)) && found && used.decision == permitted &&
+            digest_equal(&used.certificate, &known.certificate),
         "its certificate is used");
     snprintf(id, sizeof(id), "c-%d", (int)refused);
-    check_that(c, is_ok(store_find_request(r, &agent, id, &found, &known)) && found && !known.permitted && known.outcome == NO_INDEX, "a refused request");
+    check_that(c,
+        is_ok(store_find_request(r, &agent, id, &found, &known)) && found && !known.permitted && known.outcome == NO_INDEX,
+        "a refused request");
     check_that(c, is_ok(store_find_used(r, id, &found, &used)) && !found, "its certificate is free");
     snprintf(id, sizeof(id), "c-%d", (int)done);
-    check_that(c, is_ok(store_find_request(r, &agent, id, &found, &known)) && found && known.permitted && known.outcome == first + 5, "a request with its outcome");
-    check_that(c, is_ok(store_each_open(r, see_open, &seen)) && seen.n == 2 && seen.open[0].decision == permitted && seen.open[0].outcome == NO_INDEX &&
-                      seen.open[1].decision == open && seen.open[1].outcome == first + 4 && seen.open[1].horizon_ms == (int64_t)open * 1000 &&
-                      span_is(span_text(seen.open[1].target), "docs"), "open decisions, with what is known of them");
+    check_that(c,
+        is_ok(store_find_request(r, &agent, id, &found, &known)) && found && known.permitted && known.outcome == first + 5,
+        "a request with its outcome");
+    check_that(c,
+        is_ok(store_each_open(r, see_open, &seen)) && seen.n == 2 && seen.open[0].decision == permitted &&
+            seen.open[0].outcome == NO_INDEX && seen.open[1].decision == open && seen.open[1].outcome == first + 4 &&
+            seen.open[1].horizon_ms == (int64_t)open * 1000 && span_is(span_text(seen.open[1].target), "docs"),
+        "open decisions, with what is known of them");
 }
 
 static void test_reads(struct checks *c, struct store *s, struct store_reader *r)
@@ -119,8 +130,10 @@ static void test_reads(struct checks *c, struct store *s, struct store_reader *r
     uint64_t size = store_frontier(s)->size, at;
     unsigned n = 0;
     struct digest root = frontier_root(store_frontier(s));
-    check_that(c, is_ok(store_read_newest_checkpoint(r, &at, &note)) && at == size && is_ok(checkpoint_parse(buf_span(&note), &got, &text)) &&
-                      digest_equal(&got.root, &root), "the newest checkpoint");
+    check_that(c,
+        is_ok(store_read_newest_checkpoint(r, &at, &note)) && at == size && is_ok(checkpoint_parse(buf_span(&note), &got, &text)) &&
+            digest_equal(&got.root, &root),
+        "the newest checkpoint");
     buf_clear(&note);
     check_that(c, is_ok(store_read_checkpoint_from(r, 1, &at, &note)) && at == size, "the oldest that covers entry 0");
     check_code(c, store_read_checkpoint_from(r, size + 1, &at, &note), E_not_found, "none beyond the log");
@@ -128,7 +141,8 @@ static void test_reads(struct checks *c, struct store *s, struct store_reader *r
     check_that(c, is_ok(store_each_quote(r, count_quote, &seen)) && seen.n == 1, "quotes with their parts");
     check_that(c, is_ok(store_read_blob(r, BLOB_BODY, &d, &blob)) && span_is(buf_span(&blob), "body of 1"), "a body by its digest");
     check_code(c, store_read_blob(r, BLOB_REQUEST, &d, &blob), E_not_found, "not under another kind");
-    check_that(c, is_ok(store_read_state(r, STATE_POLICY, &state)) && span_is(buf_span(&state), "{\"policy\":1}"), "the policy in force");
+    check_that(
+        c, is_ok(store_read_state(r, STATE_POLICY, &state)) && span_is(buf_span(&state), "{\"policy\":1}"), "the policy in force");
     entry_text(3, &want);
     check_that(c, is_ok(store_read_entry(r, 3, &entry)) && span_equal(buf_span(&entry), buf_span(&want)), "an entry by its index");
     check_that(c, is_ok(store_each_entry(r, 1, 5, count_numbered, &n)) && n == 4, "a range of entries");
@@ -152,8 +166,7 @@ static void test_proofs(struct checks *c, struct store *s, struct store_reader *
                is_ok(merkle_verify_consistency(i, &early, size, &root, &proof));
     }
     check_that(c, all, "each entry's inclusion and each size's consistency are proved from stored nodes");
-    check_that(c, is_ok(merkle_frontier(&source, size, &f)) && f.n == store_frontier(s)->n,
-        "a reader finds the frontier");
+    check_that(c, is_ok(merkle_frontier(&source, size, &f)) && f.n == store_frontier(s)->n, "a reader finds the frontier");
     check_code(c, merkle_inclusion(&source, 0, size + 1, &proof), E_not_found, "no proof of what isn't there");
 }
 
@@ -169,7 +182,9 @@ static void refused(struct checks *c, struct store *s, struct store_reader *r, s
     check_code(c, store_commit(s, b), E_invariant, why);
     after = frontier_root(store_frontier(s));
     bool same = store_frontier(s)->size == before.size && digest_equal(&root, &after);
-    check_that(c, same && is_ok(store_read_size(r, &size)) && size == before.size && is_ok(store_find_used(r, "never", &found, &used)) && !found,
+    check_that(c,
+        same && is_ok(store_read_size(r, &size)) && size == before.size && is_ok(store_find_used(r, "never", &found, &used)) &&
+            !found,
         "nothing of it is stored");
     commit_entries(s, 1);
 }
@@ -190,11 +205,11 @@ static void test_contradictions(struct checks *c, const struct place *p, struct 
     struct frontier fork = { 0 };
     AUTO_BUF note = BUF(NOTE_MAX), forked = BUF(NOTE_MAX), resigned = BUF(NOTE_MAX);
     frontier_append(&fork, &d, NULL, NULL);
-#define REFUSED(add, why)                                        \
-    do {                                                         \
-        AUTO_STORE_BATCH *b_ = batch_with_entry(s);              \
-        must(add);                                               \
-        refused(c, s, r, b_, why);                               \
+#define REFUSED(add, why)                           \
+    do {                                            \
+        AUTO_STORE_BATCH *b_ = batch_with_entry(s); \
+        must(add);                                  \
+        refused(c, s, r, b_, why);                  \
     } while (0)
     REFUSED(store_batch_use(b_, "c-0", &d, 0), "a cid that was used is refused");
     REFUSED(store_batch_use(b_, "never", &d, 0), "a cid twice in one batch is refused");
@@ -235,7 +250,8 @@ static void test_batch_bounds(struct checks *c)
     must(buf_room(&big, STORE_BLOB_MAX + 1, &room));
     must(store_batch_new(7, &b));
     check_code(c, store_batch_entry(b, (struct span){ NULL, 0 }, &index), E_bad_entry, "no empty entry");
-    check_code(c, store_batch_entry(b, span_part(buf_span(&big), 0, ENTRY_MAX + 1), &index), E_bad_entry, "no entry over 65,535 bytes");
+    check_code(
+        c, store_batch_entry(b, span_part(buf_span(&big), 0, ENTRY_MAX + 1), &index), E_bad_entry, "no entry over 65,535 bytes");
     check_code(c, store_batch_blob(b, BLOB_BODY, &d, buf_span(&big)), E_too_long, "no blob over the limit");
     check_code(c, store_batch_checkpoint(b, span_text("note")), E_bad_note, "no checkpoint that isn't one");
     check_that(c, store_batch_empty(b), "what was refused left nothing");
@@ -249,7 +265,9 @@ static void test_batch_bounds(struct checks *c)
     } while (is_ok(r));
     check_code(c, r, E_busy, "a batch is bounded");
     store_batch_rewind(b, before);
-    check_that(c, store_batch_entries(b) == before.entries && store_batch_entries(b) > 40 && store_batch_end(b) == 7 + before.entries, "and rewound to a mark");
+    check_that(c,
+        store_batch_entries(b) == before.entries && store_batch_entries(b) > 40 && store_batch_end(b) == 7 + before.entries,
+        "and rewound to a mark");
     store_batch_rewind(b, empty);
     check_that(c, store_batch_empty(b) && store_batch_end(b) == 7, "or to its beginning");
 }

@@ -162,7 +162,8 @@ static void test_beside(struct checks *c, const struct place *p)
     check_that(c, whole, "and never half a group");
 }
 
-/* Nothing beyond the files' first page can be written: the commit is refused, nothing of it is there, and it goes through when there is room again. */
+/* Nothing beyond the files' first page can be written: the commit is refused, nothing of it is there, and it goes through when
+ * there is room again. */
 static void test_full_disk(struct checks *c, const struct place *p)
 {
     AUTO_STORE *s = NULL;
