@@ -166,7 +166,7 @@ static void poll_set(struct core *c, int signals, struct pollfd set[POLLS])
 {
     bool front = c->serving && c->stop == STOP_NO && !c->front_gone;
     set[POLL_SIGNAL] = (struct pollfd){ .fd = c->stop == STOP_NO ? signals : -1, .events = POLLIN };
-    set[POLL_CONTROL] = (struct pollfd){ .fd = link_fd(c->child.control), .events = POLLIN };
+    set[POLL_CONTROL] = (struct pollfd){ .fd = c->stop == STOP_NO ? link_fd(c->child.control) : -1, .events = POLLIN };
     set[POLL_KEEPER] = (struct pollfd){ .fd = link_fd(c->keeper), .events = link_events(c->keeper) };
     set[POLL_RUNNER] = (struct pollfd){ .fd = link_fd(c->runner), .events = link_events(c->runner) };
     set[POLL_JOURNAL] = (struct pollfd){ .fd = journal_fd(c->journal), .events = POLLIN };
@@ -177,8 +177,8 @@ static void turn(struct core *c, const struct pollfd set[POLLS])
 {
     if (set[POLL_SIGNAL].revents)
         stop_begin(c);
-    if (set[POLL_CONTROL].revents & (POLLHUP | POLLERR))
-        exit(EXIT_FAILURE); /* the supervisor is gone */
+    if (set[POLL_CONTROL].revents) /* its end is the order to stop (child.h); nothing else comes there */
+        stop_begin(c);
     if (set[POLL_KEEPER].revents & POLLIN)
         drain(c, c->keeper, from_keeper, "the keeper's link");
     if (set[POLL_RUNNER].revents & POLLIN)
