@@ -32,3 +32,14 @@ tests_unit_test_vectors_log_LDADD = tests/unit/libvectors.a libmint.a libtarget.
 VECTORS = bus canonical checkpoints contracts credentials documents entries hostile keys merkle quotes signatures
 EXTRA_DIST += tests/vectors/check tests/vectors/generate.py tests/vectors/forms.py tests/vectors/hostile.py tests/vectors/p256.py \
 	$(VECTORS:%=tests/vectors/%.json)
+
+policy_fuzz = tests/fuzz/fuzz_certificate tests/fuzz/fuzz_request tests/fuzz/fuzz_policy
+check_PROGRAMS += $(policy_fuzz)
+TESTS += $(policy_fuzz)
+tests_fuzz_fuzz_certificate_SOURCES = tests/fuzz/fuzz_certificate.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_certificate_LDADD = $(POLICY_LIBS)
+tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_request_LDADD = $(POLICY_LIBS)
+tests_fuzz_fuzz_policy_SOURCES = tests/fuzz/fuzz_policy.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_policy_LDADD = $(POLICY_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/certificate tests/fuzz/corpus/request tests/fuzz/corpus/policy
