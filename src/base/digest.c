@@ -41,6 +41,51 @@ struct digest sha256_parts(const struct span *parts, unsigned n)
     return d;
 }
 
+struct hasher {
+    EVP_MD_CTX *ctx;
+};
+
+static void hasher_begin(struct hasher *h)
+{
+    if (!EVP_DigestInit_ex2(h->ctx, sha256_md, NULL))
+        abort();
+}
+
+result hasher_new(struct hasher **ret)
+{
+    call_once(&sha256_once, fetch_sha256);
+    struct hasher *h = calloc(1, sizeof *h);
+    if (!h || !(h->ctx = EVP_MD_CTX_new())) {
+        free(h);
+        return fail(E_no_memory);
+    }
+    hasher_begin(h);
+    *ret = h;
+    return OK;
+}
+
+void hasher_free(struct hasher *h)
+{
+    if (h)
+        EVP_MD_CTX_free(h->ctx);
+    free(h);
+}
+
+void hasher_put(struct hasher *h, struct span s)
+{
+    if (!EVP_DigestUpdate(h->ctx, s.p, s.n))
+        abort();
+}
+
+struct digest hasher_end(struct hasher *h)
+{
+    struct digest d;
+    if (!EVP_DigestFinal_ex(h->ctx, d.b, NULL))
+        abort();
+    hasher_begin(h);
+    return d;
+}
+
 bool digest_equal(const struct digest *a, const struct digest *b)
 {
     return span_equal(digest_span(a), digest_span(b));

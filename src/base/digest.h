@@ -13,6 +13,12 @@ struct digest {
 struct digest sha256(struct span s);
 /* Over the spans one after another. */
 struct digest sha256_parts(const struct span *parts, unsigned n);
+/* Over what comes piece by piece. */
+struct hasher; /* opaque */
+MUST_USE result hasher_new(struct hasher **ret);
+void hasher_free(struct hasher *h); /* accepts NULL */
+void hasher_put(struct hasher *h, struct span s);
+struct digest hasher_end(struct hasher *h); /* and begins anew */
 bool digest_equal(const struct digest *a, const struct digest *b);
 bool digest_is_zero(const struct digest *d);
 /* Base64url text with NUL, into text of at least DIGEST_TEXT + 1 bytes, which it returns. */

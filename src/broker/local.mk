@@ -36,3 +36,10 @@ sebd_SOURCES = \
 	src/broker/supervisor.c src/broker/supervisor.h \
 	src/broker/supervisor_notify.c src/broker/supervisor_run.c src/broker/supervisor_spawn.c src/broker/supervisor_tpm.c
 sebd_LDADD = liblink.a libsebconfig.a $(BASE_LIBS)
+
+pkglibexec_PROGRAMS += seb-runner
+seb_runner_SOURCES = \
+	src/broker/child.c src/broker/child.h \
+	src/broker/runner.c src/broker/runner.h \
+	src/broker/runner_plan.c
+seb_runner_LDADD = libcall.a libtarget.a liblink.a libsebconfig.a $(BASE_LIBS) $(CURL_LIBS)

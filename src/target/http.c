@@ -48,16 +48,16 @@ static bool split(const char *url, struct span *ret_authority, struct span *ret_
     return true;
 }
 
-static bool is_under(const char *prefix, const char *resource)
+static enum seb_code http_resource(const char *prefix, const char *resource)
 {
     struct span p = span_text(prefix), r = span_text(resource);
     struct span authority, path;
     if (!split(prefix, &authority, &path) || !split(resource, &authority, &path))
-        return false;
+        return E_resource_invalid;
     if (p.p[p.n - 1] != '/' || r.n <= p.n || !span_equal(span_part(r, 0, p.n), p))
-        return false;
+        return E_resource_invalid;
     /* The prefix ends at a segment's end, so that the rest begins one. */
-    return is_plain_path(span_part(r, p.n, r.n - p.n));
+    return is_plain_path(span_part(r, p.n, r.n - p.n)) ? E_ok : E_resource_invalid;
 }
 
 /* RFC 9110 section 9.3.4 and 9.3.5: the two methods that are one idempotent mutation of one resource. */
@@ -71,7 +71,7 @@ static enum seb_code http_scope(const char *prefix, const struct target_mutation
 {
     if (!is_supported(m))
         return E_operation_unsupported;
-    if (!is_under(prefix, m->resource))
+    if (http_resource(prefix, m->resource) != E_ok)
         return E_resource_invalid;
     /* To delete what isn't there is no mutation, and nothing that a server could hold it to. */
     bool absent = m->absent && !m->has_etag && !m->has_sha256 && m->has_body;
@@ -192,6 +192,7 @@ static result http_read_meaning(uint32_t status, bool *ret_exists)
 const struct target_kind target_http = {
     .name = "http",
     .scope = http_scope,
+    .resource = http_resource,
     .plan = http_plan,
     .claims = http_claims,
     .meaning = http_meaning,

@@ -7,6 +7,7 @@
 struct target_kind {
     const char *name;
     enum seb_code (*scope)(const char *prefix, const struct target_mutation *m);
+    enum seb_code (*resource)(const char *prefix, const char *resource);
     result (*plan)(enum call_use use, const struct target_mutation *m, struct call_plan *ret);
     result (*claims)(enum call_use use, const struct target_mutation *m, const struct call_plan *plan, json_t *claims);
     enum call_meaning (*meaning)(uint32_t status);

@@ -20,6 +20,12 @@ enum seb_code target_scope(const char *kind, const char *prefix, const struct ta
     return k ? k->scope(prefix, m) : E_target_unknown;
 }
 
+enum seb_code target_resource(const char *kind, const char *prefix, const char *resource)
+{
+    const struct target_kind *k = kind_named(kind);
+    return k ? k->resource(prefix, resource) : E_target_unknown;
+}
+
 result target_plan(const char *kind, enum call_use use, const struct target_mutation *m, struct call_plan *ret)
 {
     const struct target_kind *k = kind_named(kind);

@@ -31,6 +31,8 @@ struct call_plan {
 /* ok, operation_unsupported, resource_invalid, precondition_missing. For Phi_scope; kind unknown: target_unknown. Doesn't look at
  * live state: a contract that holds only sha256 is in scope, since the ETag that was read goes into the call. */
 enum seb_code target_scope(const char *kind, const char *prefix, const struct target_mutation *m);
+/* Whether a resource is one under the prefix, whatever is done to it: ok, resource_invalid, target_unknown. */
+enum seb_code target_resource(const char *kind, const char *prefix, const char *resource);
 /* The call for a read or for the mutation. precondition_unusable where the ETag is weak or missing. */
 MUST_USE result target_plan(const char *kind, enum call_use use, const struct target_mutation *m, struct call_plan *ret);
 /* Adds the target's own claims to the credential: use, htm, hth, htu, sha256, ctype, if_match or if_none_match. */
