@@ -3,6 +3,7 @@
 
 #include "store/store.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "merkle/checkpoint.h"
@@ -50,6 +51,7 @@ struct store {
     struct sql sql;
     struct tidy *tidy;
     struct frontier frontier;
+    _Atomic uint64_t size; /* the frontier's, for other threads */
     int log_pages; /* in the write-ahead log after the last commit */
 };
 
@@ -81,6 +83,7 @@ static result open_at(const char *path, struct store *s)
     TRY(sql_ask(&s->sql, "SELECT coalesce(max(idx) + 1, 0) FROM entry", &size));
     TRY(merkle_frontier(&source, (uint64_t)size, &s->frontier));
     TRY(frontier_check(&s->frontier));
+    s->size = s->frontier.size;
     (void)sqlite3_wal_hook(s->sql.db, note_pages, s); /* takes the place of SQLite's own checkpoints within commits */
     return tidy_start(path, &s->tidy);
 }
@@ -117,6 +120,11 @@ void store_close_pointer(struct store **s)
 const struct frontier *store_frontier(const struct store *s)
 {
     return &s->frontier;
+}
+
+uint64_t store_size(const struct store *s)
+{
+    return s->size;
 }
 
 /* What one transaction works on: the frontier moves with the entries, and becomes the store's when all is committed. */
@@ -302,6 +310,7 @@ result store_commit(struct store *s, const struct store_batch *b)
         return r;
     }
     s->frontier = g.frontier;
+    s->size = s->frontier.size;
     tidy_after(s->tidy, &s->sql, s->log_pages);
     return OK;
 }

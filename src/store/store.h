@@ -85,7 +85,9 @@ MUST_USE result store_open(const char *path, struct store **ret);
 void store_close(struct store *s); /* accepts NULL */
 void store_close_pointer(struct store **s);
 #define AUTO_STORE __attribute__((cleanup(store_close_pointer))) struct store
-const struct frontier *store_frontier(const struct store *s); /* of what is committed; for the commit thread, or while none runs */
+/* Of what is committed: the frontier for the commit thread, or while no commit is under way; its size for any thread. */
+const struct frontier *store_frontier(const struct store *s);
+uint64_t store_size(const struct store *s);
 /* All of the batch, durable when it returns, or nothing. What failed with `disk` may still come to light when the database is
  * opened anew, where the disk failed in the last step only. */
 MUST_USE result store_commit(struct store *s, const struct store_batch *b);

@@ -86,7 +86,7 @@ static void test_group(struct checks *c, const struct place *p, struct store *s,
         handed += entry.n > 0;
     check_that(c, handed == 6, "and hands them on");
     check_code(c, store_commit(s, b), E_ok, "a group is committed");
-    check_that(c, store_frontier(s)->size == first + 6, "the frontier moved by its entries");
+    check_that(c, store_frontier(s)->size == first + 6 && store_size(s) == first + 6, "the frontier moved by its entries");
     commit_checkpoint(p, s);
 
     struct known_request known;
