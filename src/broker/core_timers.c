@@ -59,7 +59,7 @@ static void unproved(struct core *c, struct work *w)
     w->due_ms = 0;
     for (struct waiter *next; w->waiters; w->waiters = next) {
         next = w->waiters->next;
-        if (w->decision_index < store_frontier(c->store)->size)
+        if (w->decision_index < store_size(c->store))
             reply_known(c, w->waiters->slot, &(struct known_request){ .decision = w->decision_index, .outcome = NO_INDEX });
         else
             reply_code(c, w->waiters->slot, "unavailable", NULL, E_disk);

@@ -54,12 +54,12 @@ stand_policy_json() { # the policy's payload, before jq filters of the caller
 }
 
 stand_config() {
-    jq -n --arg dir "$STAND" --arg domain "$STAND_DOMAIN" --arg module "$SOFTHSM_MODULE" --slurpfile targets "$STAND/target.json" \
+    jq -n --arg dir "$STAND" --arg domain "$STAND_DOMAIN" --arg pkcs11 "$SOFTHSM_MODULE" --slurpfile targets "$STAND/target.json" \
         --argjson policy "$(with_key policy key show --jwk)" --argjson revocation "$(with_key revocation key show --jwk)" \
         '{domain: $domain, instance: "seb-1", state_dir: ($dir + "/state"), run_dir: ($dir + "/run"),
           limits: {pipes: 256, in_flight_per_uid: 512, rate_per_s_per_uid: 100000, in_flight_per_agent: 64, refusals_per_minute_per_agent: 600},
           tpm: {path: ($dir + "/tpm/tpm")},
-          mint_key: {backend: "pkcs11", module: $module, token: "seb", pin_file: ($dir + "/hsm/pin"), label: "mint-1", sessions: 2},
+          mint_key: {backend: "pkcs11", "module": $pkcs11, token: "seb", pin_file: ($dir + "/hsm/pin"), label: "mint-1", sessions: 2},
           pinned: {policy: $policy, revocation: $revocation}, targets: $targets[0]}' >"$STAND/sebd.json"
 }
 
@@ -75,11 +75,31 @@ stand_prepare() {
     start_swtpm "$STAND/tpm" && start_softhsm "$STAND/authority" authority && start_softhsm "$STAND/hsm" seb || return 1
     local key
     for key in sab-1 sab-2 policy revocation; do with_key $key key new >/dev/null || return 1; done
-    fence_prepare "$STAND" docs && stand_config || return 1
+    fence_prepare "$STAND" docs || return 1
+    [ -z "${STAND_WIRETAP:-}" ] || stand_wiretap || return 1
+    stand_config || return 1
     sebctl_at init >"$STAND/init.out" || return 1
     fence_service_start "$STAND" && fence_write "$STAND" "$STAND/sebd.json" && fence_start "$STAND" || return 1
     stand_agent agent-1 && stand_statements
 }
+
+# The broker reaches the fence through an eavesdropper (tests/lib/wiretap): the target's prefix names its port.
+stand_wiretap() {
+    local tap
+    tap=$(fence_port) || return 1
+    fence_load "$STAND"
+    sed -i "s|^prefix .*|prefix https://localhost:$tap/|; s|^host .*|host localhost:$tap|" "$STAND/env"
+    echo "tap $tap" >>"$STAND/env"
+    jq --arg prefix "https://localhost:$tap/" '.docs.prefix = $prefix' "$STAND/target.json" >"$STAND/target.new" && mv "$STAND/target.new" "$STAND/target.json"
+    mkdir -p "$STAND/tap"
+    "$stand_lib/wiretap" "$tap" "${F[port]}" "$STAND/pki/front.pem" "$STAND/pki/ca.crt" "$STAND/tap" >"$STAND/tap.log" 2>&1 &
+    echo $! >"$STAND/tap.pid"
+    wait_for 5 test -e "$STAND/tap/ready" || stand_fail "the wiretap doesn't start: $(cat "$STAND/tap.log")"
+}
+tap_mode() { printf '%s\n' "$1" >"$STAND/tap/mode.new" && mv "$STAND/tap/mode.new" "$STAND/tap/mode"; }
+tap_newest() { find "$STAND/tap" -name "*.$1" | sort | tail -n 1; }
+# tap_credential: the newest credential that was overheard
+tap_credential() { sed -n 's/^[Aa]uthorization: Bearer \([^\r]*\).*/\1/p' "$(tap_newest request)" | head -n 1; }
 
 stand_agent() { # an agent's own key
     "$SEB_BIN/seb-submit" keygen "$STAND/agent/$1.pem" >"$STAND/agent/$1.jwk"
@@ -107,6 +127,11 @@ stand_end() {
     [ -n "${STAND:-}" ] || return 0
     stand_broker_stop || true
     fence_stop "$STAND" || true
+    if [ -s "$STAND/tap.pid" ]; then
+        end_pid "$(<"$STAND/tap.pid")" || true
+        wait "$(<"$STAND/tap.pid")" 2>/dev/null || true
+        rm -f "/tmp/.seb-port.$(sed -n 's/^tap //p' "$STAND/env")"
+    fi
     stop_swtpm "$STAND/tpm" || true
 }
 
