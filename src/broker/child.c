@@ -15,6 +15,8 @@
 #include "base/log.h"
 #include "base/secret.h"
 
+#define ORDER_WAIT_MS 1000
+
 const char *child_name(enum child_role role)
 {
     static const char *const names[CHILDREN] = {
@@ -132,10 +134,18 @@ void child_end(struct child *c)
     *c = (struct child){ .tpm = -1 };
 }
 
+/* Whoever sees a peer go is a moment ahead of the supervisor, who sees it too, names it, and orders everybody to stop. */
+static bool is_ordered_to_stop(void)
+{
+    struct pollfd control = { .fd = FD_CONTROL };
+    return poll(&control, 1, ORDER_WAIT_MS) == 1 && control.revents & POLLHUP;
+}
+
 void child_abort(const char *what, result r)
 {
     bool peer_gone = code_of(r) == E_peer_gone;
-    log_result(peer_gone ? LOG_NOTE : LOG_ERROR, what, r);
+    if (!peer_gone || !is_ordered_to_stop())
+        log_result(LOG_ERROR, what, r);
     /* Not exit(3): whatever is registered there belongs to a process that still holds what it must. */
     _exit(peer_gone ? CHILD_EXIT_PEER_GONE : CHILD_EXIT_ABORT);
 }

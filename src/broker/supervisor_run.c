@@ -64,7 +64,6 @@ static void stop(struct supervisor *s, enum supervisor_state why, int64_t now_ms
     bool orderly = why == SUPERVISOR_STOPPING;
     notify("STOPPING=1");
     s->state = why;
-    s->tpm.wanted = false;
     s->step = orderly ? in_order : at_once;
     s->step_end = orderly ? in_order + sizeof in_order / sizeof *in_order : at_once + 1;
     order_step(s, now_ms);
@@ -120,11 +119,12 @@ static result reap(struct supervisor *s, enum child_role role, int64_t now_ms)
     p->gone = true;
     close_control(p);
     close(p->pidfd);
-    bool by_signal = WIFSIGNALED(p->status), failed = weight_of(p) > 1;
+    bool by_signal = WIFSIGNALED(p->status), expected = is_stopping(s) && weight_of(p) < 2;
     int number = by_signal ? WTERMSIG(p->status) : WEXITSTATUS(p->status);
-    bool expected = is_stopping(s) && !failed;
-    log_line(expected ? LOG_DETAIL : LOG_ERROR, "%s %s %d", child_name(role), by_signal ? "was ended by signal" : "ended with code",
-        number);
+    if (expected)
+        log_line(LOG_DETAIL, "%s ended", child_name(role));
+    else
+        log_line(LOG_ERROR, "%s %s %d", child_name(role), by_signal ? "was ended by signal" : "ended with code", number);
     if (!expected)
         stop(s, SUPERVISOR_FAILING, now_ms);
     return OK;
@@ -165,8 +165,7 @@ static result take_message(struct supervisor *s, enum child_role role, const str
         return OK;
     }
     if (m->type == MESSAGE_TPM_AGAIN && role == CHILD_KEEPER) {
-        if (!is_stopping(s))
-            tpm_line_want(&s->tpm, now_ms);
+        tpm_line_want(&s->tpm, now_ms); /* at an orderly stop too: the stop is still to be signed */
         return OK;
     }
     return fail(E_illegal_message);
@@ -208,7 +207,7 @@ static void tell_slow(struct supervisor *s, int64_t now_ms)
 static int wait_ms(const struct supervisor *s, int64_t now_ms)
 {
     int64_t at = s->deadline_ms;
-    if (s->tpm.wanted && s->tpm.at_ms < at)
+    if (s->tpm.wanted && s->process[CHILD_KEEPER].control && s->tpm.at_ms < at)
         at = s->tpm.at_ms;
     if (at == NEVER)
         return -1;
@@ -243,15 +242,13 @@ static result turn(struct supervisor *s)
         if (p[i].revents)
             TRY(reap(s, i, now_ms));
     }
-    if (is_stopping(s)) {
-        stop_turn(s, now_ms);
-        return OK;
-    }
-    tell_slow(s, now_ms);
     struct process *keeper = &s->process[CHILD_KEEPER];
     result r = keeper->control ? tpm_line_turn(&s->tpm, s->config->tpm, keeper->control, now_ms) : OK;
     if (!is_ok(r))
         broken_child(s, CHILD_KEEPER, r, now_ms);
+    tell_slow(s, now_ms);
+    if (is_stopping(s))
+        stop_turn(s, now_ms);
     return OK;
 }
 

@@ -35,13 +35,18 @@ static result put_time(struct buf *out, int64_t seconds)
     return known ? buf_text(out, text) : buf_printf(out, "%lld", (long long)seconds);
 }
 
+static result put_label(struct buf *out, const char *label)
+{
+    return buf_printf(out, "%-14s", label);
+}
+
 /* "name   value" for a member that is there. */
 static result put_row(struct buf *out, const char *label, const json_t *o, const char *member)
 {
     const json_t *v = json_object_get(o, member);
     if (!v)
         return OK;
-    TRY(buf_printf(out, "%-12s ", label));
+    TRY(put_label(out, label));
     TRY(json_is_integer(v) ? put_number(out, v) : put_text(out, v));
     return buf_text(out, "\n");
 }
@@ -49,7 +54,8 @@ static result put_row(struct buf *out, const char *label, const json_t *o, const
 static result put_mutations(struct buf *out, const json_t *reply)
 {
     bool serves = json_is_true(json_object_get(reply, "mutations"));
-    TRY(buf_text(out, serves ? "mutations    yes" : "mutations    no: "));
+    TRY(put_label(out, "mutations"));
+    TRY(buf_text(out, serves ? "yes" : "no: "));
     if (!serves) {
         const char *name = json_string_value(json_object_get(reply, "code"));
         TRY(put_text(out, json_object_get(reply, "code")));
@@ -61,7 +67,7 @@ static result put_mutations(struct buf *out, const json_t *reply)
 
 static result put_log(struct buf *out, const json_t *log)
 {
-    TRY(buf_text(out, "log          "));
+    TRY(put_label(out, "log"));
     TRY(put_number(out, json_object_get(log, "size")));
     TRY(buf_text(out, " entries, "));
     TRY(put_number(out, json_object_get(log, "signed")));
@@ -72,9 +78,9 @@ static result put_log(struct buf *out, const json_t *log)
 
 static result put_epoch(struct buf *out, const json_t *epoch)
 {
+    TRY(put_label(out, "epoch"));
     if (!epoch)
-        return buf_text(out, "epoch        none\n");
-    TRY(buf_text(out, "epoch        "));
+        return buf_text(out, "none\n");
     TRY(put_number(out, json_object_get(epoch, "epoch")));
     TRY(buf_text(out, " until "));
     TRY(put_time(out, json_integer_value(json_object_get(epoch, "exp"))));
@@ -83,9 +89,10 @@ static result put_epoch(struct buf *out, const json_t *epoch)
 
 static result put_policy(struct buf *out, const json_t *policy)
 {
+    TRY(put_label(out, "policy"));
     if (!policy)
-        return buf_text(out, "policy       none\n");
-    TRY(buf_text(out, "policy       epoch "));
+        return buf_text(out, "none\n");
+    TRY(buf_text(out, "epoch "));
     TRY(put_number(out, json_object_get(policy, "policy_epoch")));
     TRY(buf_text(out, ", "));
     TRY(put_text(out, json_object_get(policy, "digest")));
@@ -105,7 +112,8 @@ static result put_open(struct buf *out, const json_t *open)
     json_t *o;
     size_t i;
     json_array_foreach (open, i, o) {
-        TRY(buf_text(out, "open         decision "));
+        TRY(put_label(out, "open"));
+        TRY(buf_text(out, "decision "));
         TRY(put_number(out, json_object_get(o, "decision")));
         TRY(buf_text(out, ", "));
         TRY(put_text(out, json_object_get(o, "target")));
