@@ -36,6 +36,7 @@ struct call {
     unsigned sent;       /* how often libcurl was about to send the request */
     unsigned etags;      /* headers of that name in the answer */
     size_t header_bytes;
+    bool head_whole, framed; /* the answer's head came to its end; it says where its body ends */
     bool too_large;
     struct call_answer answer;
 };
@@ -206,19 +207,29 @@ static void etag_take(struct call *k, struct span value)
     k->answer.etag[k->answer.has_etag ? value.n : 0] = 0;
 }
 
+static bool is_header(struct span line, const char *name)
+{
+    struct span n = span_text(name);
+    return line.n > n.n && line.p[n.n] == ':' && strncasecmp((const char *)line.p, name, n.n) == 0;
+}
+
+/* Line by line, the empty one at the end too: libcurl takes a head that breaks off for a whole one. */
 static size_t on_header(char *bytes, size_t size, size_t n, void *call)
 {
-    static const char name[] = "etag:";
     struct call *k = call;
     struct span line = { (const uint8_t *)bytes, size * n };
     k->header_bytes += line.n;
     if (k->header_bytes > ANSWER_HEADERS_MAX)
         return 0;
     if (span_is(span_part(line, 0, 5), "HTTP/")) { /* RFC 9110 section 15.2: of an interim answer nothing stays */
+        k->head_whole = k->framed = k->answer.has_etag = false;
         k->etags = 0;
-        k->answer.has_etag = false;
-    } else if (line.n > sizeof name - 1 && strncasecmp(bytes, name, sizeof name - 1) == 0) {
-        etag_take(k, span_part(line, sizeof name - 1, line.n));
+    } else if (span_is(line, "\r\n") || span_is(line, "\n")) {
+        k->head_whole = true;
+    } else if (is_header(line, "etag")) {
+        etag_take(k, span_part(line, sizeof "etag:" - 1, line.n));
+    } else if (is_header(line, "content-length") || is_header(line, "transfer-encoding")) {
+        k->framed = true;
     }
     return line.n;
 }
@@ -374,25 +385,25 @@ result calls_start(struct calls *c, const struct call_args *a)
     return r;
 }
 
-/* RFC 9110 section 15: a final status, and all that belongs to it. What libcurl ends on account of our own limit was answered. */
+/* A final status and the whole head are an answer, also where our own limit ended it. Of a body that ends where the connection does,
+ * nobody can say that it came whole (RFC 9112 section 8; libcurl doesn't ask for TLS's own end). */
 static void call_conclude(struct call *k, CURLcode code)
 {
     long status = 0;
     curl_easy_getinfo(k->easy, CURLINFO_RESPONSE_CODE, &status);
-    bool answered = (code == CURLE_OK || k->too_large) && k->sent == 1 && status >= 200;
+    bool answered = (code == CURLE_OK || k->too_large) && k->sent == 1 && status >= 200 && k->head_whole;
     struct call_answer *a = &k->answer;
     a->foreign = code;
     a->phase = answered ? CALL_ANSWERED : k->sent ? CALL_NO_ANSWER : CALL_NEVER_SENT;
-    if (!answered) {
-        a->code = k->sent ? E_no_answer : E_not_sent;
-        a->has_etag = false;
+    a->has_etag = a->has_etag && answered;
+    a->has_body = answered && !k->too_large && (k->framed || status == 204);
+    if (a->has_body)
+        a->body_sha256 = hasher_end(k->hasher);
+    else
         a->body_length = 0;
-        return;
-    }
-    a->code = k->too_large ? E_answer_too_large : E_ok;
-    a->status = (uint32_t)status;
-    a->has_body = !k->too_large;
-    a->body_sha256 = hasher_end(k->hasher);
+    if (answered)
+        a->status = (uint32_t)status;
+    a->code = !answered ? (k->sent ? E_no_answer : E_not_sent) : k->too_large ? E_answer_too_large : a->has_body ? E_ok : E_no_answer;
 }
 
 static void collect(struct calls *c)

@@ -33,7 +33,7 @@ enum call_phase { CALL_NEVER_SENT, CALL_NO_ANSWER, CALL_ANSWERED };
 struct call_answer {
     uint64_t slot;
     enum call_phase phase;
-    enum seb_code code;      /* ok, not_sent, no_answer; answer_too_large (answered, without its body) */
+    enum seb_code code;      /* ok, not_sent, no_answer; of CALL_ANSWERED without its body: answer_too_large, or no_answer (cut, perhaps) */
     uint32_t foreign;        /* CURLcode */
     uint32_t status;         /* of CALL_ANSWERED, as the rest */
     bool has_etag, has_body; /* an ETag header of visible ASCII, just one; the body whole */
