@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -344,24 +345,31 @@ static void close_links(struct room *r)
     r->control = r->core = r->runner = NULL;
 }
 
-int room_wait_end(struct room *r)
+/* Its status when it has ended; a keeper that doesn't end in time is killed, and -1. */
+static int status_at_end(struct room *r)
 {
     int status = 0;
     pid_t pid = 0;
     for (int64_t end = clock_mono_ms() + ROOM_WAIT_MS; pid == 0 && clock_mono_ms() < end;) {
-        if (r->core)
-            room_pump(r, clock_mono_ms() + 20);
         pid = waitpid(r->pid, &status, WNOHANG);
-        if (!pid)
+        if (pid == 0 && (!r->control || !room_pump(r, clock_mono_ms() + 20)))
             poll(NULL, 0, 5);
     }
-    if (pid != r->pid)
-        return -1;
-    if (r->core)
+    if (pid == 0) {
+        kill(r->pid, SIGKILL);
+        waitpid(r->pid, NULL, 0);
+    }
+    if (r->control)
         room_pump(r, clock_mono_ms());
     close_links(r);
     r->pid = 0;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return pid > 0 ? status : -1;
+}
+
+int room_wait_end(struct room *r)
+{
+    int status = status_at_end(r);
+    return status != -1 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 void room_stop(struct room *r)
@@ -370,12 +378,8 @@ void room_stop(struct room *r)
         return;
     link_free(r->control); /* its end is the order to stop; the other links are still up */
     r->control = NULL;
-    int status = -1;
-    for (int64_t end = clock_mono_ms() + ROOM_WAIT_MS; clock_mono_ms() < end && waitpid(r->pid, &status, WNOHANG) == 0;)
-        poll(NULL, 0, 5);
-    hold(r, WIFEXITED(status) && WEXITSTATUS(status) == 0, "the keeper stops when told to");
-    close_links(r);
-    r->pid = 0;
+    int status = status_at_end(r);
+    hold(r, status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == 0, "the keeper stops when told to");
 }
 
 void room_give_tpm(struct room *r, const char *path)

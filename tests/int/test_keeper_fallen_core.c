@@ -266,6 +266,9 @@ static void other_logs(struct room *r)
     f = r->frontier;
     f.size++;
     refused_log(r, "a frontier that is none", &f, note);
+    must((r->frontier.size & (r->frontier.size - 1)) != 0, "a size of several subtrees");
+    f = (struct frontier){ .size = r->frontier.size, .n = 1, .hash = { r->root[r->frontier.size] } };
+    refused_log(r, "the right root in the place of a frontier", &f, note);
 
     /* The same text under another key, in the record key's name. */
     AUTO_BUF text = BUF(NOTE_MAX), forged = BUF(NOTE_MAX), swapped = BUF(NOTE_MAX);
@@ -299,7 +302,6 @@ static const struct garbage garbage[] = {
     GARBAGE("the keeper's own message", "\0\0\0\x0b\x0e" SLOT "\0\0"),
     GARBAGE("SIGN with a tail", "\0\0\0\x0a\x09" SLOT "x"),
     GARBAGE("a MINT that is cut", "\0\0\0\x0d\x0a" SLOT "\0\0\0\0"),
-    GARBAGE("APPEND of what isn't the next", "\0\0\0\x19\x08" SLOT "\0\0\0\0\0\0\xff\xff\0\1\0\0\0\2{}"),
     GARBAGE("RESUME once more", "\0\0\0\x16\x05" SLOT "\0\0\0\0\0\0\0\0\0\0\0\0\0"),
     { .name = "MINT before the log is there",
         .bytes = "\0\0\0\x1e\x0a" SLOT "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
@@ -317,13 +319,32 @@ static void garbled(struct room *r)
         room_send_raw(r, (struct span){ (const uint8_t *)g->bytes, g->n });
         check_that(r->c, works && room_wait_end(r) == CHILD_EXIT_ABORT && r->calls == calls, g->name);
     }
-    room_start(r, r->tpm);
-    room_load_all(r);
+}
+
+static void wrong_append(struct room *r, uint64_t first, const char *entry, const char *name)
+{
     AUTO_BUF fields = BUF(LINK_PACKET_MAX);
-    must_ok(append_begin(&fields, r->frontier.size), "APPEND");
-    must_ok(append_add(&fields, span_text("{\"time\": 1,\"type\":\"noise\"}")), "APPEND");
+    room_start(r, r->tpm);
+    enum seb_code code = room_resume(r, &r->frontier, buf_span(&r->note));
+    must_ok(append_begin(&fields, first), "APPEND");
+    must_ok(append_add(&fields, span_text(entry)), "APPEND");
     room_send(r, MESSAGE_APPEND, 0, &fields);
-    check_that(r->c, room_wait_end(r) == CHILD_EXIT_ABORT, "an entry that isn't one ends the keeper");
+    check_that(r->c, code == E_ok && room_wait_end(r) == CHILD_EXIT_ABORT, name);
+}
+
+static void wrong_appends(struct room *r)
+{
+    static const char noise[] = "{\"counts\":{},\"from\":0,\"time\":1,\"type\":\"noise\",\"until\":1,\"v\":1}";
+    uint64_t next = r->frontier.size;
+    wrong_append(r, next, "{\"time\": 1,\"type\":\"noise\"}", "an entry that isn't one ends the keeper");
+    wrong_append(r, next + 1, noise, "so does one after a gap");
+    wrong_append(r, next - 1, noise, "and one in the place of another");
+    wrong_append(r, UINT64_MAX, noise, "and one at the end of numbers");
+    room_start(r, r->tpm);
+    check_code(r->c, fail(room_resume(r, &r->frontier, buf_span(&r->note))), E_ok, "the log goes on");
+    room_append(r, span_text(noise));
+    room_sign(r);
+    room_stop(r);
 }
 
 int main(int argc, char **argv)
@@ -349,6 +370,7 @@ int main(int argc, char **argv)
     earlier_run(&r);
     other_logs(&r);
     garbled(&r);
+    wrong_appends(&r);
     check_that(&c, r.wrong == 0, "the keeper sent nothing that was wrong");
     room_free(&r);
     return checks_end(&c);
