@@ -129,6 +129,15 @@ static void from_keeper(struct core *c, const struct message *m)
     }
 }
 
+/* RFC 9110 section 8.8.3: visible ASCII. What isn't compares with nothing, and is as good as none. */
+static bool is_etag(struct span s)
+{
+    bool visible = s.n > 0 && s.n <= ETAG_LEN;
+    for (size_t i = 0; visible && i < s.n; i++)
+        visible = s.p[i] > 0x20 && s.p[i] < 0x7f;
+    return visible;
+}
+
 static void from_runner(struct core *c, const struct message *m)
 {
     struct answer_message answer;
@@ -137,10 +146,8 @@ static void from_runner(struct core *c, const struct message *m)
     if (!w)
         return;
     w->answer = answer;
-    if (!is_ok(span_copy_text(answer.etag, w->answer_etag, sizeof w->answer_etag))) {
-        w->answer.has_etag = false; /* over-long or not a text: as good as none */
-        must("an empty ETag", span_copy_text(span_text(""), w->answer_etag, sizeof w->answer_etag));
-    }
+    w->answer.has_etag = answer.has_etag && is_etag(answer.etag);
+    must("an ETag", span_copy_text(w->answer.has_etag ? answer.etag : span_text(""), w->answer_etag, sizeof w->answer_etag));
     w->answer.etag = span_text(w->answer_etag);
     work_go(c, w, w->resume);
 }
