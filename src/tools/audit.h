@@ -8,6 +8,7 @@
 
 #include "entry/entry.h"
 #include "merkle/checkpoint.h"
+#include "merkle/merkle.h"
 #include "policy/judge.h"
 #include "target/target.h"
 #include "tools/audit_files.h"
@@ -139,13 +140,22 @@ const struct known_read *read_use(struct audit *a, const struct record *r, uint6
 /* audit_decisions.c: what a contract is to its target, the ETag from live state where the contract has none (NULL: none was read). */
 struct target_mutation mutation_of(const struct contract *c, const struct live_state *live);
 
+/* audit_clock.c: the TPM's clock, from quote to quote, against the records' times. */
+struct tpm_clock;
+struct clock_watch; /* opaque */
+MUST_USE result clock_new(struct clock_watch **ret);
+void clock_free(struct clock_watch *w); /* accepts NULL */
+void clock_quoted(struct audit *a, struct clock_watch *w, uint64_t size, const struct tpm_clock *clock);
+void clock_record(struct clock_watch *w, const struct record *r);
+void clock_end(struct audit *a, struct clock_watch *w);
+
 /* audit_outcomes.c: a permit was recorded, and waits for its outcomes. */
 MUST_USE result outcome_expect(struct audit *a, const struct record *r);
 bool outcome_is_open(const struct audit *a, uint64_t decision, const struct digest *certificate);
 
 /* The other commands: exit codes. */
-int audit_claims(const char *trust, const char *export, const char *index);
-int audit_show(const char *export, const char *from, const char *to);
+int audit_claims(const char *trust, const char *export, uint64_t index);
+int audit_show(const char *export, uint64_t from, uint64_t to);
 /* Says what is wrong on stderr. */
 int audit_complain(int exit_code, const char *what, result r);
 
