@@ -26,3 +26,17 @@ sebctl_SOURCES = \
 	src/tools/sebctl.c src/tools/sebctl.h src/tools/sebctl_bus.c src/tools/sebctl_export.c src/tools/sebctl_init.c \
 	src/tools/sebctl_pubkeys.c src/tools/sebctl_status.c
 sebctl_LDADD = libsebctlfence.a $(HSM_LIBS) libbus.a libstore.a libentry.a libmerkle.a $(CONFIG_LIBS) $(NNG_LIBS) $(SQLITE_LIBS)
+
+# seb-audit: no TPM, HSM, bus, database or HTTP library.
+bin_PROGRAMS += seb-audit
+seb_audit_SOURCES = \
+	src/tools/audit.c src/tools/audit.h \
+	src/tools/audit_checks.c src/tools/audit_checkpoints.c src/tools/audit_claims.c src/tools/audit_clock.c \
+	src/tools/audit_decisions.c src/tools/audit_documents.c \
+	src/tools/audit_files.c src/tools/audit_files.h \
+	src/tools/audit_findings.def src/tools/audit_remarks.def \
+	src/tools/audit_keys.c src/tools/audit_log.c src/tools/audit_outcomes.c src/tools/audit_quotes.c src/tools/audit_reads.c \
+	src/tools/audit_report.c src/tools/audit_report.h src/tools/audit_runs.c src/tools/audit_show.c src/tools/audit_statements.c \
+	src/tools/audit_table.c src/tools/audit_table.h \
+	src/tools/audit_trust.c src/tools/audit_trust.h
+seb_audit_LDADD = libattest.a libmint.a libtarget.a libpolicy.a libentry.a libmerkle.a $(BASE_LIBS)

@@ -30,7 +30,17 @@ static result put_jwk(json_t *o, const char *name, const struct pubkey *k)
     return json_put_new(o, name, jwk);
 }
 
-/* docs/formats.md, "Trust". There can be several mint keys: one for each revocation epoch. */
+/* What seb-audit computes a credential's claims with. */
+static result put_audiences(const struct config *c, json_t *o)
+{
+    json_t *audiences = json_object();
+    TRY(json_put_new(o, "audiences", audiences));
+    for (unsigned i = 0; i < c->targets; i++)
+        TRY(json_put_text(audiences, c->target[i].name, c->target[i].audience));
+    return OK;
+}
+
+/* docs/formats.md, "Trust file". There can be several mint keys: one for each revocation epoch. */
 static result print_trust(const struct sebctl_args *a, const struct instance *i)
 {
     AUTO_JSON *o = json_object();
@@ -40,6 +50,7 @@ static result print_trust(const struct sebctl_args *a, const struct instance *i)
     TRY(pubkey_jwk(i->key[ROLE_MINT], &jwk));
     if (json_array_append_new(mint, jwk))
         return fail(E_no_memory);
+    TRY(put_audiences(a->config, o));
     TRY(config_origin(a->config, &origin));
     TRY(json_put_span(o, "origin", buf_span(&origin)));
     TRY(json_put_text(o, "domain", a->config->domain));
