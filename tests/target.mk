@@ -10,3 +10,14 @@ tests_int_call_driver_SOURCES = tests/int/call_driver.c
 tests_int_call_driver_LDADD = $(CALL_LIBS)
 EXTRA_DIST += tests/int/call-engine tests/fake/odd_server.py
 TESTS += tests/int/call-engine
+# A measurement, not a test: tests/int/call-bench.
+check_PROGRAMS += tests/int/call_bench
+tests_int_call_bench_SOURCES = tests/int/call_bench.c
+tests_int_call_bench_LDADD = $(CALL_LIBS)
+EXTRA_DIST += tests/int/call-bench
+check_PROGRAMS += tests/unit/test_target tests/unit/test_runner_plan
+TESTS += tests/unit/test_target tests/unit/test_runner_plan
+tests_unit_test_target_SOURCES = tests/unit/test_target.c tests/unit/check.h
+tests_unit_test_target_LDADD = $(TARGET_LIBS)
+tests_unit_test_runner_plan_SOURCES = tests/unit/test_runner_plan.c src/broker/runner_plan.c src/broker/runner.h tests/unit/check.h
+tests_unit_test_runner_plan_LDADD = libtarget.a liblink.a libsebconfig.a $(BASE_LIBS)

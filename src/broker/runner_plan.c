@@ -5,10 +5,10 @@
 #define CA_MAX (256 * 1024)
 #define SCHEME_SIZE (sizeof "https://" - 1)
 
-/* A text and its NUL into room of n bytes. */
+/* A text and its NUL into room of n bytes; a NUL of its own would cut it short. */
 static result put_text(struct span s, char *to, size_t n)
 {
-    if (s.n >= n)
+    if (s.n >= n || span_find(s, 0, 0) < s.n)
         return fail(E_illegal_message);
     TRY(span_copy(s, to, s.n));
     to[s.n] = 0;

@@ -307,6 +307,7 @@ static CURLcode easy_set_peer(struct call *k)
     SET(TIMEOUT_MS, timeout);
     SET(CONNECTTIMEOUT_MS, timeout < CONNECT_MS ? timeout : (long)CONNECT_MS);
     SET(MAXAGE_CONN, (long)IDLE_S);
+    SET(UPLOAD_BUFFERSIZE, 16384L); /* a TLS record; it is wiped whole */
     return code;
 }
 

@@ -1,0 +1,127 @@
+#include <config.h>
+
+#include "broker/runner.h"
+#include "check.h"
+
+#define PREFIX "https://docs.example:8443/d/"
+
+static struct call_message read_call(void)
+{
+    return (struct call_message){
+        .use = CALL_READ, .target = span_text("docs"), .method = span_text("GET"), .url = span_text(PREFIX "a"), .credential = span_text("a.b.c"),
+    };
+}
+
+static struct call_message put_call(void)
+{
+    return (struct call_message){
+        .use = CALL_MUTATE, .target = span_text("docs"), .method = span_text("PUT"), .url = span_text(PREFIX "a"),
+        .precondition = span_text("If-Match"), .precondition_value = span_text("\"e\""), .media_type = span_text("text/plain"),
+        .credential = span_text("a.b.c"), .body = span_text("two"),
+    };
+}
+
+static struct call_message delete_call(void)
+{
+    struct call_message m = put_call();
+    m.method = span_text("DELETE");
+    m.media_type = m.body = (struct span){ 0 };
+    return m;
+}
+
+struct room {
+    struct checks checks;
+    struct runner_peer peer[2];
+};
+
+static void is(struct room *r, const char *name, enum seb_code want, struct call_message m)
+{
+    const struct runner_peer *peer = NULL;
+    struct call_plan plan = { 0 };
+    check_code(&r->checks, runner_plan(&m, r->peer, 2, &peer, &plan), want, name);
+    if (want == E_ok)
+        check_that(&r->checks, peer == &r->peer[1] && span_equal(span_text(plan.url), m.url) &&
+                span_equal(span_text(plan.method), m.method) && span_equal(span_text(plan.precondition_value), m.precondition_value), name);
+    else
+        check_that(&r->checks, !peer && !plan.method, "outputs stay as they are");
+}
+#define ILLEGAL(name, of, member, text)  \
+    do {                                 \
+        struct call_message m_ = of();   \
+        m_.member = span_text(text);     \
+        is(r, name, E_illegal_message, m_); \
+    } while (0)
+
+static void test_plans(struct room *r)
+{
+    is(r, "a read", E_ok, read_call());
+    is(r, "a write", E_ok, put_call());
+    is(r, "a deletion", E_ok, delete_call());
+    struct call_message m = put_call();
+    m.body = (struct span){ 0 };
+    is(r, "an empty body", E_ok, m);
+    m.precondition = span_text("If-None-Match");
+    m.precondition_value = span_text("*");
+    is(r, "a creation", E_ok, m);
+    m.use = 0;
+    is(r, "no use", E_illegal_message, m);
+    m.use = 3;
+    is(r, "an unknown use", E_illegal_message, m);
+    m = put_call();
+    m.use = CALL_READ;
+    is(r, "a write that says it reads", E_illegal_message, m);
+    m = read_call();
+    m.use = CALL_MUTATE;
+    is(r, "a read that says it writes", E_illegal_message, m);
+    ILLEGAL("a target that isn't configured", read_call, target, "other");
+    ILLEGAL("no target", read_call, target, "");
+    ILLEGAL("another host", read_call, url, "https://evil.example:8443/d/a");
+    ILLEGAL("outside the prefix", read_call, url, "https://docs.example:8443/e");
+    ILLEGAL("another target's prefix", read_call, url, "https://first.example/a");
+    ILLEGAL("out of the prefix by dots", read_call, url, PREFIX "../e");
+    ILLEGAL("a query", read_call, url, PREFIX "a?x");
+    ILLEGAL("no URL", read_call, url, "");
+    ILLEGAL("another method", put_call, method, "PATCH");
+    ILLEGAL("a precondition on a read", read_call, precondition, "If-Match");
+    ILLEGAL("a precondition's value on a read", read_call, precondition_value, "*");
+    ILLEGAL("no precondition", put_call, precondition, "");
+    ILLEGAL("another header for a precondition", put_call, precondition, "Content-Range");
+    ILLEGAL("a precondition without a value", put_call, precondition_value, "");
+    ILLEGAL("a body on a read", read_call, body, "x");
+    ILLEGAL("a media type on a read", read_call, media_type, "text/plain");
+    ILLEGAL("a body on a deletion", delete_call, body, "x");
+    ILLEGAL("a write without a media type", put_call, media_type, "");
+    struct call_message nul = read_call();
+    nul.url = SPAN(PREFIX "a"); /* with its NUL */
+    is(r, "a NUL in the URL", E_illegal_message, nul);
+}
+
+static void test_answers(struct checks *c)
+{
+    static const struct {
+        enum call_phase phase;
+        enum answer_phase want;
+    } rows[] = { { CALL_NEVER_SENT, ANSWER_NEVER_SENT }, { CALL_NO_ANSWER, ANSWER_NONE }, { CALL_ANSWERED, ANSWER_WHOLE } };
+    for (unsigned i = 0; i < 3; i++) {
+        AUTO_BUF fields = BUF(4096);
+        struct answer_message m = { .code = 1 };
+        struct call_answer a = { .phase = rows[i].phase, .code = E_no_answer, .foreign = 7, .status = 200, .has_etag = true, .etag = "\"e\"",
+            .has_body = true, .body_sha256 = sha256(span_text("x")), .body_length = 1 };
+        check_code(c, runner_answer(&a, &fields), E_ok, "an answer is put");
+        check_code(c, answer_read(buf_span(&fields), &m), E_ok, "and read");
+        check_that(c, m.phase == rows[i].want && m.code == E_no_answer && m.foreign == 7 && m.http_status == 200 && m.has_etag &&
+                span_is(m.etag, "\"e\"") && m.has_body && digest_equal(&m.body_sha256, &a.body_sha256) && m.body_length == 1, "the same");
+    }
+}
+
+int main(void)
+{
+    static const struct config_target targets[2] = {
+        { .name = "first", .kind = "http", .prefix = "https://first.example/" },
+        { .name = "docs", .kind = "http", .prefix = PREFIX },
+    };
+    struct room r = { .peer = { { .target = &targets[0] }, { .target = &targets[1] } } };
+    test_plans(&r);
+    test_answers(&r.checks);
+    return checks_end(&r.checks);
+}
