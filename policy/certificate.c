@@ -23,8 +23,7 @@ static result extensions_check(const json_t *o)
     if (!json_has(o, "crit"))
         return OK;
     TRY(json_array_at(o, "crit", 1, CRIT_MAX, &crit));
-    json_array_foreach(crit, i, name)
-    {
+    json_array_foreach (crit, i, name) {
         if (!json_is_string(name))
             return fail(E_bad_type);
         if (!ext || !json_has(ext, json_string_value(name)))
@@ -51,8 +50,8 @@ static result window_read(const json_t *o, struct certificate *c)
 static result plain_members_read(const json_t *o, struct certificate *c)
 {
     const json_t *contract;
-    TRY(json_closed(o, (const char *const[]){ "aud", "cid", "cnf", "contract", "crit", "epoch", "evidence", "exp", "ext", "iat", "nbf",
-                           "nonce", "policy_epoch", "risk", "state", NULL }));
+    TRY(json_closed(o, (const char *const[]){ "aud", "cid", "cnf", "contract", "crit", "epoch", "evidence", "exp", "ext", "iat",
+                           "nbf", "nonce", "policy_epoch", "risk", "state", NULL }));
     TRY(field_name(o, "aud", DOMAIN_LEN, c->aud));
     TRY(field_name(o, "cid", NAME_LEN, c->cid));
     TRY(json_object_at(o, "contract", &contract));

@@ -56,7 +56,9 @@ result mutation_read(const json_t *o, struct mutation *ret)
 
 static result preconditions_read(const json_t *o, struct precondition *ret)
 {
-    struct precondition pre = { .absent = json_has(o, "absent"), .has_etag = json_has(o, "etag"), .has_sha256 = json_has(o, "sha256") };
+    struct precondition pre = {
+        .absent = json_has(o, "absent"), .has_etag = json_has(o, "etag"), .has_sha256 = json_has(o, "sha256")
+    };
     TRY(json_closed(o, (const char *const[]){ "absent", "etag", "sha256", NULL }));
     if (pre.absent) {
         bool absent;
@@ -79,8 +81,8 @@ result contract_read(const json_t *o, struct contract *ret)
 {
     struct contract c = { 0 };
     const json_t *preconditions, *constraints;
-    TRY(json_closed(o, (const char *const[]){ "constraints", "operation", "parameters", "preconditions", "resource", "risk", "target",
-                           NULL }));
+    TRY(json_closed(
+        o, (const char *const[]){ "constraints", "operation", "parameters", "preconditions", "resource", "risk", "target", NULL }));
     TRY(mutation_read(o, &c.mutation));
     TRY(json_object_at(o, "preconditions", &preconditions));
     TRY(preconditions_read(preconditions, &c.pre));

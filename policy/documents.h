@@ -55,8 +55,8 @@ MUST_USE result certificate_parse(struct span payload, struct keycache *keys, st
 void certificate_free(struct certificate *c); /* what it owns; accepts zeroed */
 
 struct request {
-    struct digest digest;      /* of the payload bytes */
-    struct digest core;        /* without iat and wait_ms */
+    struct digest digest; /* of the payload bytes */
+    struct digest core; /* without iat and wait_ms */
     struct digest certificate;
     char id[NAME_LEN + 1];
     int64_t iat, wait_ms;

@@ -7,7 +7,7 @@
 #include "policy/verify.h"
 
 struct target_facts {
-    const char *kind;   /* "http" */
+    const char *kind; /* "http" */
     const char *prefix;
     /* What the target's own file says of this contract as one scoped mutation: ok, operation_unsupported, resource_invalid,
      * precondition_missing (src/target/target.h: a pure function that core and audit both call). */
@@ -23,20 +23,20 @@ struct live_facts {
  * other gap is refused with invariant. */
 struct facts {
     int64_t now_ms;
-    const char *domain;                   /* this broker's */
+    const char *domain; /* this broker's */
     const struct policy *policy;
     const struct epoch_statement *epoch;
     const struct certificate *certificate;
     struct signers signers;
     const struct request *request;
-    enum seb_code pop;                    /* verify_request's */
-    bool has_body;                        /* what came with the request */
+    enum seb_code pop; /* verify_request's */
+    bool has_body; /* what came with the request */
     struct digest body;
     int64_t body_length;
-    const struct target_facts *target;    /* NULL: none of that name is configured */
-    bool attested;                        /* an affirming, fresh result is held: never, in this version */
-    bool used;                            /* the certificate was found used */
-    const struct live_facts *live;        /* NULL until it was read */
+    const struct target_facts *target; /* NULL: none of that name is configured */
+    bool attested; /* an affirming, fresh result is held: never, in this version */
+    bool used; /* the certificate was found used */
+    const struct live_facts *live; /* NULL until it was read */
 };
 struct refusal {
     const char *rule; /* "sig", "pop", …; static */
@@ -46,8 +46,8 @@ struct refusal {
 /* Sig to replay: everything that can be said before live state is read. true: none refuses. */
 bool judge_before_read(const struct facts *f, struct refusal *ret);
 
-/* The permission for one mutation, opaque: only the judge builds one (policy/judge.c), so a permit in hand means that every predicate
- * held. */
+/* The permission for one mutation, opaque: only the judge builds one (policy/judge.c), so a permit in hand means that every
+ * predicate held. */
 struct permit;
 int64_t permit_iat(const struct permit *p); /* of the credential, in seconds: the facts' now */
 int64_t permit_exp(const struct permit *p); /* cut to contract, policy and certificate; at least a second after iat */

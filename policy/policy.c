@@ -51,7 +51,7 @@ static result names_read(const json_t *list, size_t max, char *ret)
 {
     const json_t *one;
     size_t i;
-    json_array_foreach(list, i, one)
+    json_array_foreach (list, i, one)
         TRY(element_name(one, max, ret + i * (max + 1)));
     return OK;
 }
@@ -108,7 +108,8 @@ static result authority_read(const json_t *o, struct authority *a)
 static bool is_distinct(const struct policy *p, unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
-        if (text_equal(p->authorities[i].name, p->authorities[n].name) || pubkey_equal(p->authorities[i].key, p->authorities[n].key))
+        if (text_equal(p->authorities[i].name, p->authorities[n].name) ||
+            pubkey_equal(p->authorities[i].key, p->authorities[n].key))
             return false;
     return true;
 }
@@ -198,8 +199,8 @@ static result hsm_read(const json_t *o, struct policy *p)
 
 static result members_read(const json_t *o, struct policy *p)
 {
-    TRY(json_closed(o, (const char *const[]){ "attestation", "authorities", "body_bytes", "credential_s", "domain", "freezes", "hsm",
-                           "policy_epoch", "request_age_s", "signatures", "validity_s", "version_from", NULL }));
+    TRY(json_closed(o, (const char *const[]){ "attestation", "authorities", "body_bytes", "credential_s", "domain", "freezes",
+                           "hsm", "policy_epoch", "request_age_s", "signatures", "validity_s", "version_from", NULL }));
     TRY(field_name(o, "domain", DOMAIN_LEN, p->domain));
     TRY(json_int(o, "policy_epoch", 1, JSON_INT_MAX, &p->policy_epoch));
     TRY(json_int(o, "validity_s", 1, 86400, &p->validity_s));

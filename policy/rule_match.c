@@ -7,7 +7,8 @@ static bool body_ref_equal(const struct body_ref *a, const struct body_ref *b)
 {
     if (a->present != b->present)
         return false;
-    return !a->present || (a->length == b->length && digest_equal(&a->sha256, &b->sha256) && text_equal(a->media_type, b->media_type));
+    return !a->present ||
+           (a->length == b->length && digest_equal(&a->sha256, &b->sha256) && text_equal(a->media_type, b->media_type));
 }
 
 /* On the bus no body and an empty one are the same (docs/formats.md, "Bus"). */

@@ -18,12 +18,27 @@ static const struct {
     const char *name;
     bool flag;
 } options[SAB_OPTIONS] = {
-    [OPT_MODULE] = { "module" }, [OPT_TOKEN] = { "token" }, [OPT_PIN_FILE] = { "pin-file" }, [OPT_KEY] = { "key" },
-    [OPT_TPM] = { "tpm" }, [OPT_HANDLE] = { "handle" }, [OPT_ATTESTATION] = { "attestation" }, [OPT_FOLDER] = { "folder" },
-    [OPT_BODY] = { "body" }, [OPT_CONTRACT] = { "contract" }, [OPT_AGENT] = { "agent" }, [OPT_EVIDENCE] = { "evidence" },
-    [OPT_DOMAIN] = { "domain" }, [OPT_CID] = { "cid" }, [OPT_POLICY_EPOCH] = { "policy-epoch" }, [OPT_EPOCH] = { "epoch" },
-    [OPT_VALID_S] = { "valid-s" }, [OPT_NOT_BEFORE] = { "not-before" },
-    [OPT_JSON] = { "json", true }, [OPT_JWK] = { "jwk", true }, [OPT_PEM] = { "pem", true },
+    [OPT_MODULE] = { "module" },
+    [OPT_TOKEN] = { "token" },
+    [OPT_PIN_FILE] = { "pin-file" },
+    [OPT_KEY] = { "key" },
+    [OPT_TPM] = { "tpm" },
+    [OPT_HANDLE] = { "handle" },
+    [OPT_ATTESTATION] = { "attestation" },
+    [OPT_FOLDER] = { "folder" },
+    [OPT_BODY] = { "body" },
+    [OPT_CONTRACT] = { "contract" },
+    [OPT_AGENT] = { "agent" },
+    [OPT_EVIDENCE] = { "evidence" },
+    [OPT_DOMAIN] = { "domain" },
+    [OPT_CID] = { "cid" },
+    [OPT_POLICY_EPOCH] = { "policy-epoch" },
+    [OPT_EPOCH] = { "epoch" },
+    [OPT_VALID_S] = { "valid-s" },
+    [OPT_NOT_BEFORE] = { "not-before" },
+    [OPT_JSON] = { "json", true },
+    [OPT_JWK] = { "jwk", true },
+    [OPT_PEM] = { "pem", true },
 };
 
 /* A command of one word or two; what it takes, and what it can't do without. */
@@ -33,8 +48,9 @@ struct command {
     uint32_t takes, needs;
     bool operand;
 };
-#define CERTIFY_NEEDS \
-    (BIT(OPT_CONTRACT) | BIT(OPT_AGENT) | BIT(OPT_EVIDENCE) | BIT(OPT_DOMAIN) | BIT(OPT_POLICY_EPOCH) | BIT(OPT_EPOCH) | BIT(OPT_VALID_S))
+#define CERTIFY_NEEDS                                                                                                    \
+    (BIT(OPT_CONTRACT) | BIT(OPT_AGENT) | BIT(OPT_EVIDENCE) | BIT(OPT_DOMAIN) | BIT(OPT_POLICY_EPOCH) | BIT(OPT_EPOCH) | \
+        BIT(OPT_VALID_S))
 #define EPOCH_NEEDS (BIT(OPT_DOMAIN) | BIT(OPT_EPOCH) | BIT(OPT_VALID_S))
 #define FORMS (BIT(OPT_JSON) | BIT(OPT_JWK) | BIT(OPT_PEM))
 static const struct command commands[] = {
@@ -82,7 +98,8 @@ static const struct command *command_of(int argc, char **argv, int *ret_words)
 
 static int complain(enum seb_code code, const char *about)
 {
-    fprintf(stderr, "sab: %s: %s%s%s%s\n", code_name(code), code_words(code), about ? " [" : "", about ? about : "", about ? "]" : "");
+    fprintf(
+        stderr, "sab: %s: %s%s%s%s\n", code_name(code), code_words(code), about ? " [" : "", about ? about : "", about ? "]" : "");
     return code == E_usage ? SAB_USAGE : SAB_FAILED;
 }
 

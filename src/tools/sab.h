@@ -9,15 +9,33 @@
 #define SAB_USAGE 2
 
 enum sab_option {
-    OPT_MODULE, OPT_TOKEN, OPT_PIN_FILE, OPT_KEY, OPT_TPM, OPT_HANDLE, OPT_ATTESTATION, OPT_FOLDER, /* where the key is */
-    OPT_BODY, OPT_CONTRACT, OPT_AGENT, OPT_EVIDENCE, OPT_DOMAIN, OPT_CID, OPT_POLICY_EPOCH, OPT_EPOCH, OPT_VALID_S, OPT_NOT_BEFORE,
-    OPT_JSON, OPT_JWK, OPT_PEM,
+    OPT_MODULE,
+    OPT_TOKEN,
+    OPT_PIN_FILE,
+    OPT_KEY,
+    OPT_TPM,
+    OPT_HANDLE,
+    OPT_ATTESTATION,
+    OPT_FOLDER, /* up to here: where the key is */
+    OPT_BODY,
+    OPT_CONTRACT,
+    OPT_AGENT,
+    OPT_EVIDENCE,
+    OPT_DOMAIN,
+    OPT_CID,
+    OPT_POLICY_EPOCH,
+    OPT_EPOCH,
+    OPT_VALID_S,
+    OPT_NOT_BEFORE,
+    OPT_JSON,
+    OPT_JWK,
+    OPT_PEM,
     SAB_OPTIONS
 };
 struct sab_args {
     const char *value[SAB_OPTIONS]; /* NULL where it wasn't given; "" for a flag */
     const char *operand;
-    const char *about;              /* what an error is about, for its message */
+    const char *about; /* what an error is about, for its message */
 };
 /* Each prints its result to stdout only when it is whole. */
 MUST_USE result sab_key_new(struct sab_args *a);

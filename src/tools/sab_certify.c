@@ -46,7 +46,8 @@ static result put_names(struct sab_args *a, json_t *certificate)
     TRY(random_bytes(name, sizeof name));
     TRY(json_put_b64url(certificate, "nonce", SPAN(nonce)));
     TRY(json_put_text(certificate, "aud", a->value[OPT_DOMAIN]));
-    return a->value[OPT_CID] ? json_put_text(certificate, "cid", a->value[OPT_CID]) : json_put_b64url(certificate, "cid", SPAN(name));
+    return a->value[OPT_CID] ? json_put_text(certificate, "cid", a->value[OPT_CID])
+                             : json_put_b64url(certificate, "cid", SPAN(name));
 }
 
 static result put_window(struct sab_args *a, json_t *certificate)

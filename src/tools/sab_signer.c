@@ -73,7 +73,9 @@ static result place_check(struct sab_args *a)
 
 static result token_open(const struct sab_args *a, struct sab_signer *s)
 {
-    const struct p11_args where = { .module = a->value[OPT_MODULE], .token = a->value[OPT_TOKEN], .pin_file = a->value[OPT_PIN_FILE] };
+    const struct p11_args where = {
+        .module = a->value[OPT_MODULE], .token = a->value[OPT_TOKEN], .pin_file = a->value[OPT_PIN_FILE]
+    };
     return p11_open(&where, &s->token);
 }
 
@@ -177,8 +179,8 @@ result sab_sign_too(struct sab_signer *s, const char *typ, const struct jws *j, 
     TRY(jws_signing_input(key, typ, j->payload, &input));
     struct digest d = sha256(buf_span(&input));
     TRY(hsm_sign(s->key, &d, raw));
-    with.sig[with.n++] = (struct jws_signature){
-        .kid = *pubkey_thumbprint(key), .protected_ = buf_span(&header), .signature = SPAN(raw) };
+    with.sig[with.n++] =
+        (struct jws_signature){ .kid = *pubkey_thumbprint(key), .protected_ = buf_span(&header), .signature = SPAN(raw) };
     /* A token that signs something else is found here, not by whoever is given the document. */
     TRY(jws_verify(key, typ, j->payload, &with.sig[with.n - 1]));
     return jws_write(&with, ret_text);

@@ -11,9 +11,10 @@ static bool is_sound(const struct certificate *c)
 {
     const struct precondition *pre = &c->contract.pre;
     const struct contract *k = &c->contract;
-    return c->agent && c->nbf < c->exp && c->risk < RISK_LEVELS && c->risk == k->risk && k->credential_s > 0 && *c->cid && *c->aud &&
-           !(pre->absent && (pre->has_etag || pre->has_sha256)) && (!pre->has_etag || etag_is_strong(span_text(pre->etag))) &&
-           k->mutation.body.length >= 0 && k->mutation.body.length <= BODY_BYTES_MAX;
+    return c->agent && c->nbf < c->exp && c->risk < RISK_LEVELS && c->risk == k->risk && k->credential_s > 0 && *c->cid &&
+           *c->aud && !(pre->absent && (pre->has_etag || pre->has_sha256)) &&
+           (!pre->has_etag || etag_is_strong(span_text(pre->etag))) && k->mutation.body.length >= 0 &&
+           k->mutation.body.length <= BODY_BYTES_MAX;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -64,7 +64,8 @@ void edit(json_t *v, const char *path, const char *json_text)
 }
 
 static const char policy_text[] =
-    "{\"attestation\":\"none\",\"authorities\":[],\"body_bytes\":32768,\"credential_s\":30,\"domain\":\"prod.example\",\"freezes\":[],"
+    "{\"attestation\":\"none\",\"authorities\":[],\"body_bytes\":32768,\"credential_s\":30,\"domain\":\"prod.example\",\"freezes\":"
+    "[],"
     "\"hsm\":{\"manufacturer\":\"SoftHSM project\",\"model\":\"SoftHSM v2\",\"serial\":\"0123456789abcdef\"},\"policy_epoch\":7,"
     "\"request_age_s\":300,\"signatures\":{\"L0\":1,\"L1\":1,\"L2\":2,\"L3\":2,\"L4\":3,\"L5\":8},\"validity_s\":3600,"
     "\"version_from\":\"L2\"}";
@@ -73,13 +74,15 @@ static const char authority_text[] =
     "\"docs\"},{\"operations\":[\"DELETE\",\"PUT\"],\"resources\":[{\"exact\":\"https://docs.example/one\"},{\"prefix\":"
     "\"https://docs.example/pages/\"}],\"risk\":\"L4\",\"target\":\"docs\"}]}";
 static const char certificate_text[] =
-    "{\"aud\":\"prod.example\",\"cid\":\"change-1\",\"cnf\":{},\"contract\":{\"constraints\":{\"credential_s\":10},\"operation\":\"PUT\","
+    "{\"aud\":\"prod.example\",\"cid\":\"change-1\",\"cnf\":{},\"contract\":{\"constraints\":{\"credential_s\":10},\"operation\":"
+    "\"PUT\","
     "\"parameters\":{\"body\":{\"length\":5,\"media_type\":\"text/plain; charset=utf-8\",\"sha256\":"
     "\"LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ\"}},\"preconditions\":{\"etag\":\"\\\"v1\\\"\",\"sha256\":"
     "\"y6BrVzb69n5UsHtWHq6UOV53TFF6fZEKVDaeEmPM-9Q\"},\"resource\":\"https://docs.example/pages/index\",\"risk\":\"L1\",\"target\":"
     "\"docs\"},\"epoch\":3,\"evidence\":\"7cF4Zmbw3zJyzxzCYIgjCEBKO0GJlvVW6IDn2BKC4EM\",\"exp\":1767226200,\"iat\":1767225500,"
     "\"nbf\":1767225540,\"nonce\":\"AAECAwQFBgcICQoLDA0ODw\",\"policy_epoch\":7,\"risk\":\"L1\"}";
-static const char request_text[] = "{\"certificate\":\"\",\"iat\":1767225590,\"id\":\"request-1\",\"mutation\":{},\"wait_ms\":2000}";
+static const char request_text[] =
+    "{\"certificate\":\"\",\"iat\":1767225590,\"id\":\"request-1\",\"mutation\":{},\"wait_ms\":2000}";
 static const char epoch_text[] = "{\"domain\":\"prod.example\",\"epoch\":3,\"exp\":1767229200,\"iat\":1767225000}";
 
 static void add_authority(struct world *w, unsigned n)
@@ -115,7 +118,8 @@ void world_new(struct world *w)
 
 void world_free(struct world *w)
 {
-    struct buf *const bufs[] = { &w->policy_text, &w->certificate_text, &w->request_text, &w->epoch_text, &w->arena_c, &w->arena_q };
+    struct buf *const bufs[] = { &w->policy_text, &w->certificate_text, &w->request_text, &w->epoch_text, &w->arena_c,
+        &w->arena_q };
     json_t *const documents[] = { w->policy_json, w->certificate_json, w->request_json, w->epoch_json };
     for (unsigned i = 0; i < sizeof bufs / sizeof *bufs; i++)
         buf_free(bufs[i]);
@@ -154,8 +158,8 @@ static void request_of_contract(struct world *w)
     json_t *mutation = json_object_get(w->request_json, "mutation");
     struct digest d = sha256(buf_span(&w->certificate_text));
     for (unsigned i = 0; i < 4 && !w->keep_mutation; i++)
-        json_object_set_new(mutation, members[i],
-            json_deep_copy(json_object_get(json_object_get(w->certificate_json, "contract"), members[i])));
+        json_object_set_new(
+            mutation, members[i], json_deep_copy(json_object_get(json_object_get(w->certificate_json, "contract"), members[i])));
     if (!w->keep_digest)
         put_digest(w->request_json, "certificate", &d);
 }

@@ -1,5 +1,5 @@
-/* A world in which every predicate holds: keys, signed policy, certificate, request, epoch statement, target, live state. A test edits
- * the documents, calls world_build, and edits what came of it. What fails here aborts the test. */
+/* A world in which every predicate holds: keys, signed policy, certificate, request, epoch statement, target, live state. A test
+ * edits the documents, calls world_build, and edits what came of it. What fails here aborts the test. */
 #ifndef SEB_TESTS_POLICY_WORLD_H
 #define SEB_TESTS_POLICY_WORLD_H
 
@@ -16,7 +16,7 @@ struct world {
     struct testkey *signs[JWS_SIGNATURES_MAX]; /* who signs the certificate: the first authority unless changed */
     unsigned signs_n;
     struct testkey *requests; /* who signs the request: the agent */
-    const char *typ;          /* of the certificate */
+    const char *typ; /* of the certificate */
     bool keep_mutation, keep_digest, keep_state; /* don't let the request follow the contract, or state the preconditions */
     /* What world_build makes of them. */
     struct buf policy_text, certificate_text, request_text, epoch_text, arena_c, arena_q;

@@ -1,5 +1,5 @@
-/* The parsers of certificate, request, policy and epoch statement: each member missing, unknown, of the wrong type, out of range; and
- * each text cut short or with a bit flipped. */
+/* The parsers of certificate, request, policy and epoch statement: each member missing, unknown, of the wrong type, out of range;
+ * and each text cut short or with a bit flipped. */
 #include "config.h"
 
 #include "tests/unit/check.h"
@@ -126,8 +126,7 @@ static void walk(struct checks *c, enum document d, const json_t *whole, const c
         return;
     if (json_is_object(v))
         try_added(c, d, whole, path);
-    json_object_foreach(v, key, member)
-    {
+    json_object_foreach (v, key, member) {
         char below[160];
         snprintf(below, sizeof below, "%s%s%s", path, *path ? "." : "", key);
         try_removed(c, d, whole, below);
@@ -333,7 +332,8 @@ static void check_value(struct checks *c, const struct value *t)
     while (!span_is(span_part(buf_span(&text), at, 4), "\"@@\""))
         at++;
     must(is_ok(buf_put(&whole, span_part(buf_span(&text), 0, at))) && is_ok(buf_text(&whole, t->json_text)) &&
-             is_ok(buf_put(&whole, span_part(buf_span(&text), at + 4, text.n))), "room");
+             is_ok(buf_put(&whole, span_part(buf_span(&text), at + 4, text.n))),
+        "room");
     snprintf(name, sizeof name, "%s: %s = %.80s", names[t->document], t->path, t->json_text);
     check_code(c, parse(t->document, buf_span(&whole)), t->code, name);
     world_free(&w);

@@ -51,9 +51,15 @@ static const struct {
     const char *name;
     enum seb_code code;
 } order[] = {
-    { "sig", E_certificate_forged }, { "pop", E_request_forged }, { "time", E_request_stale },
-    { "policy", E_policy_epoch_mismatch }, { "rev", E_epoch_mismatch }, { "match", E_target_mismatch },
-    { "scope", E_target_unknown }, { "attest", E_attestation_missing }, { "replay", E_certificate_used },
+    { "sig", E_certificate_forged },
+    { "pop", E_request_forged },
+    { "time", E_request_stale },
+    { "policy", E_policy_epoch_mismatch },
+    { "rev", E_epoch_mismatch },
+    { "match", E_target_mismatch },
+    { "scope", E_target_unknown },
+    { "attest", E_attestation_missing },
+    { "replay", E_certificate_used },
     { "drift", E_read_failed },
 };
 
@@ -102,8 +108,12 @@ static void check_at_mint(struct checks *c, unsigned rule)
     struct refusal why = { 0 };
     world_new(&w);
     world_build(&w);
-    w.facts = (struct facts){ .now_ms = w.facts.now_ms, .domain = w.facts.domain, .policy = w.policy, .epoch = &w.epoch,
-        .certificate = &w.certificate, .signers = w.facts.signers };
+    w.facts = (struct facts){ .now_ms = w.facts.now_ms,
+        .domain = w.facts.domain,
+        .policy = w.policy,
+        .epoch = &w.epoch,
+        .certificate = &w.certificate,
+        .signers = w.facts.signers };
     if (rule == 2)
         w.facts.now_ms = w.certificate.exp * 1000;
     else
@@ -168,7 +178,8 @@ int main(void)
     for (unsigned i = 0; i < sizeof lifetimes / sizeof *lifetimes; i++)
         check_lifetime(&c, &lifetimes[i]);
     check_if_match(&c, "{\"etag\":\"\\\"v1\\\"\"}", "\"v1\"", "\"v1\"", "If-Match from the contract");
-    check_if_match(&c, "{\"sha256\":\"y6BrVzb69n5UsHtWHq6UOV53TFF6fZEKVDaeEmPM-9Q\"}", "\"v9\"", "\"v9\"", "If-Match from what was read");
+    check_if_match(
+        &c, "{\"sha256\":\"y6BrVzb69n5UsHtWHq6UOV53TFF6fZEKVDaeEmPM-9Q\"}", "\"v9\"", "\"v9\"", "If-Match from what was read");
     check_if_match(&c, "{\"absent\":true}", NULL, "", "no If-Match where it creates");
     permit_free(NULL);
     return checks_end(&c);

@@ -12,10 +12,10 @@ struct refused {
     const char *rule;
     enum seb_code code;
 };
-#define DOCUMENTS(name, ...)            \
-    static void name(struct world *w)   \
-    {                                   \
-        __VA_ARGS__;                    \
+#define DOCUMENTS(name, ...)          \
+    static void name(struct world *w) \
+    {                                 \
+        __VA_ARGS__;                  \
     }
 #define FACTS DOCUMENTS
 
@@ -36,8 +36,10 @@ DOCUMENTS(other_key_requests, w->requests = w->stranger)
 DOCUMENTS(authority_requests, w->requests = w->authority[0])
 FACTS(request_changed, ((uint8_t *)w->request_jws.payload.p)[70] ^= 1; world_verify(w))
 FACTS(request_twice_signed, w->request_jws.n = 2; w->request_jws.sig[1] = w->request_jws.sig[0]; world_verify(w))
-FACTS(request_of_other_typ, ((uint8_t *)w->request_jws.sig[0].protected_.p)[w->request_jws.sig[0].protected_.n - 3] ^= 1; world_verify(w))
-DOCUMENTS(other_certificate, w->keep_digest = true; edit(w->request_json, "certificate", "\"LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ\""))
+FACTS(request_of_other_typ, ((uint8_t *)w->request_jws.sig[0].protected_.p)[w->request_jws.sig[0].protected_.n - 3] ^= 1;
+      world_verify(w))
+DOCUMENTS(other_certificate, w->keep_digest = true;
+          edit(w->request_json, "certificate", "\"LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ\""))
 FACTS(request_missing, w->facts.request = NULL)
 /* time */
 FACTS(at_exp, w->facts.now_ms = w->certificate.exp * 1000; w->request.iat = w->certificate.exp)
@@ -57,14 +59,17 @@ DOCUMENTS(longer_than_exact, edit(w->certificate_json, "contract.resource", "\"h
 DOCUMENTS(shorter_than_prefix, edit(w->certificate_json, "contract.resource", "\"https://docs.example/pages\""))
 DOCUMENTS(riskier, edit(w->policy_json, "authorities.0.admit.1.risk", "\"L0\""))
 DOCUMENTS(rows_together, edit(w->policy_json, "authorities.0.admit.1.operations", "[\"DELETE\"]");
-    edit(w->policy_json, "authorities.0.admit.0.operations", "[\"PUT\"]"))
+          edit(w->policy_json, "authorities.0.admit.0.operations", "[\"PUT\"]"))
 DOCUMENTS(cosigner_elsewhere, signed_by_two(w); two_wanted(w); edit(w->policy_json, "authorities.2.admit.1.target", "\"wiki\""))
 DOCUMENTS(body_limit, edit(w->policy_json, "body_bytes", "4"))
 DOCUMENTS(all_frozen, edit(w->policy_json, "freezes", "[{\"from\":1767225600,\"targets\":[],\"until\":1767225601}]"))
-DOCUMENTS(docs_frozen, edit(w->policy_json, "freezes",
-    "[{\"from\":0,\"targets\":[\"wiki\"],\"until\":9},{\"from\":0,\"targets\":[\"wiki\",\"docs\"],\"until\":1767229200}]"))
-DOCUMENTS(version_wanted, edit(w->policy_json, "version_from", "\"L1\""); edit(w->certificate_json, "contract.preconditions.etag", NULL))
-FACTS(other_broker, w->facts.domain = "test.example"; w->epoch = (struct epoch_statement){ .epoch = 3, .exp = NOW_S + 9, .domain = "test.example" })
+DOCUMENTS(docs_frozen,
+    edit(w->policy_json, "freezes",
+        "[{\"from\":0,\"targets\":[\"wiki\"],\"until\":9},{\"from\":0,\"targets\":[\"wiki\",\"docs\"],\"until\":1767229200}]"))
+DOCUMENTS(version_wanted, edit(w->policy_json, "version_from", "\"L1\"");
+          edit(w->certificate_json, "contract.preconditions.etag", NULL))
+FACTS(other_broker, w->facts.domain = "test.example";
+      w->epoch = (struct epoch_statement){ .epoch = 3, .exp = NOW_S + 9, .domain = "test.example" })
 /* rev */
 DOCUMENTS(older_epoch, edit(w->certificate_json, "epoch", "2"))
 DOCUMENTS(newer_epoch, edit(w->certificate_json, "epoch", "4"))
@@ -90,7 +95,8 @@ FACTS(invalid, w->target.scope = E_resource_invalid)
 FACTS(unconditional, w->target.scope = E_precondition_missing)
 /* attest */
 DOCUMENTS(attestation_required, edit(w->policy_json, "attestation", "\"required\""))
-DOCUMENTS(at_l2, edit(w->certificate_json, "risk", "\"L2\""); edit(w->certificate_json, "contract.risk", "\"L2\""); signed_by_two(w))
+DOCUMENTS(at_l2, edit(w->certificate_json, "risk", "\"L2\""); edit(w->certificate_json, "contract.risk", "\"L2\"");
+          signed_by_two(w))
 /* replay */
 FACTS(used, w->facts.used = true)
 /* drift */
@@ -232,19 +238,20 @@ FACTS(oldest_request, w->request.iat = NOW_S - 300)
 FACTS(request_30_ahead, w->request.iat = NOW_S + 30)
 DOCUMENTS(longest_window, edit(w->policy_json, "validity_s", "660"))
 DOCUMENTS(largest_body, edit(w->policy_json, "body_bytes", "5"))
-DOCUMENTS(freeze_over, edit(w->policy_json, "freezes",
-    "[{\"from\":0,\"targets\":[],\"until\":1767225600},{\"from\":1767225601,\"targets\":[],\"until\":1767225700},"
-    "{\"from\":0,\"targets\":[\"wiki\"],\"until\":1767229200}]"))
+DOCUMENTS(
+    freeze_over, edit(w->policy_json, "freezes",
+                     "[{\"from\":0,\"targets\":[],\"until\":1767225600},{\"from\":1767225601,\"targets\":[],\"until\":1767225700},"
+                     "{\"from\":0,\"targets\":[\"wiki\"],\"until\":1767229200}]"))
 DOCUMENTS(exact_resource, edit(w->certificate_json, "contract.resource", "\"https://docs.example/one\""))
 DOCUMENTS(two_sign, two_wanted(w); signed_by_two(w))
 DOCUMENTS(two_and_a_stranger, two_sign(w); w->signs[2] = w->stranger; w->signs_n = 3)
 DOCUMENTS(third_may_not_and_is_not_needed, two_sign(w); w->signs[2] = w->authority[1]; w->signs_n = 3;
-    edit(w->policy_json, "authorities.1.admit.1.target", "\"wiki\""))
+          edit(w->policy_json, "authorities.1.admit.1.target", "\"wiki\""))
 DOCUMENTS(version_never, edit(w->policy_json, "version_from", "\"never\""); by_content(w))
 DOCUMENTS(creates_at_version_level, edit(w->policy_json, "version_from", "\"L1\""); creates(w))
 FACTS(nothing_there, w->live = (struct live_facts){ 0 })
 DOCUMENTS(empty_body, edit(w->certificate_json, "contract.parameters.body.length", "0");
-    edit(w->certificate_json, "contract.parameters.body.sha256", "\"47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU\""))
+          edit(w->certificate_json, "contract.parameters.body.sha256", "\"47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU\""))
 FACTS(came_without_body, w->facts.has_body = false)
 FACTS(attested, w->facts.attested = true)
 DOCUMENTS(required_at_l2, attestation_required(w); at_l2(w))

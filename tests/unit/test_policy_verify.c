@@ -52,7 +52,8 @@ static void check_bits(struct checks *c)
     world_new(&w);
     sign_as(&w, "02");
     world_build(&w);
-    const struct span parts[] = { w.certificate_jws.sig[0].protected_, w.certificate_jws.sig[0].signature, w.certificate_jws.payload };
+    const struct span parts[] = { w.certificate_jws.sig[0].protected_, w.certificate_jws.sig[0].signature,
+        w.certificate_jws.payload };
     for (unsigned part = 0; part < 3; part++)
         for (size_t bit = 0; bit < parts[part].n * 8; bit += part == 2 ? 97 : 3) {
             uint8_t *byte = (uint8_t *)parts[part].p + bit / 8;

@@ -22,8 +22,7 @@ static void check_keys(struct checks *c)
     AUTO_JSON *keys = vectors_load("keys");
     const json_t *v;
     size_t i;
-    json_array_foreach(keys, i, v)
-    {
+    json_array_foreach (keys, i, v) {
         AUTO_PUBKEY *k = vector_key(vector_text(v, "name"));
         AUTO_BUF spki = BUF(1024), spki_wanted = BUF(1024), pem = BUF(1024);
         vector_bytes(v, "spki", &spki_wanted);
@@ -38,8 +37,7 @@ static void check_canonical(struct checks *c)
     AUTO_JSON *rows = vectors_load("canonical");
     const json_t *v;
     size_t i;
-    json_array_foreach(rows, i, v)
-    {
+    json_array_foreach (rows, i, v) {
         AUTO_JSON *parsed = NULL;
         AUTO_BUF text = BUF(4096);
         bool same = is_ok(json_strict(span_text(vector_text(v, "input")), 4096, &parsed)) && is_ok(json_canonical(parsed, &text)) &&
@@ -63,13 +61,13 @@ static void check_signatures(struct checks *c)
     AUTO_JSON *rows = vectors_load("signatures");
     const json_t *v;
     size_t i;
-    json_array_foreach(rows, i, v)
-    {
+    json_array_foreach (rows, i, v) {
         AUTO_PUBKEY *k = vector_key(vector_text(v, "key"));
         AUTO_BUF header = BUF(JWS_HEADER_MAX), input = BUF(JWS_TEXT_MAX);
         check_code(c, jws_header(k, vector_text(v, "typ"), &header), E_ok, "a header");
         check_that(c, is_text(&header, v, "header"), "is the one");
-        check_code(c, jws_signing_input(k, vector_text(v, "typ"), span_text(vector_text(v, "payload")), &input), E_ok, "a signing input");
+        check_code(
+            c, jws_signing_input(k, vector_text(v, "typ"), span_text(vector_text(v, "payload")), &input), E_ok, "a signing input");
         check_that(c, is_text(&input, v, "signing_input"), "is the one");
         check_serialization(c, v, k, "flattened");
         check_serialization(c, v, k, "general");
@@ -81,8 +79,7 @@ static void check_contracts(struct checks *c)
     AUTO_JSON *rows = vectors_load("contracts");
     const json_t *v;
     size_t i;
-    json_array_foreach(rows, i, v)
-    {
+    json_array_foreach (rows, i, v) {
         AUTO_JSON *parsed = NULL;
         struct contract contract;
         struct digest state;
@@ -156,8 +153,7 @@ static void check_documents(struct checks *c)
     AUTO_JSON *rows = vectors_load("documents");
     const json_t *v;
     size_t i;
-    json_array_foreach(rows, i, v)
-    {
+    json_array_foreach (rows, i, v) {
         AUTO_BUF arena = BUF(JWS_TEXT_MAX), text = BUF(JWS_TEXT_MAX), canonical = BUF(JWS_TEXT_MAX);
         struct jws j;
         bool taken = is_ok(jws_parse(json_object_get(v, "jws"), &arena, &j)) && span_is(j.payload, vector_text(v, "payload"));
@@ -196,8 +192,7 @@ static void check_hostile(struct checks *c)
     AUTO_JSON *rows = vectors_load("hostile");
     const json_t *v;
     size_t i;
-    json_array_foreach(rows, i, v)
-    {
+    json_array_foreach (rows, i, v) {
         struct span kind = span_text(vector_text(v, "kind"));
         AUTO_BUF input = BUF(2 * JWS_TEXT_MAX);
         char name[160];

@@ -24,8 +24,7 @@ static void check_entries(struct checks *c)
     AUTO_JSON *rows = vectors_load("entries");
     const json_t *v;
     size_t i;
-    json_array_foreach(rows, i, v)
-    {
+    json_array_foreach (rows, i, v) {
         struct entry e;
         AUTO_BUF again = BUF(ENTRY_MAX);
         struct span text = span_text(vector_text(v, "entry"));
@@ -65,7 +64,8 @@ static void check_roots(struct checks *c, const json_t *merkle)
         check_that(c, digest_equal(&root, &wanted), "a root");
         if (n == json_array_size(entries))
             break;
-        struct digest leaf = merkle_leaf(span_text(json_string_value(json_array_get(entries, n)))), given = digest_at(json_object_get(merkle, "leaves"), n);
+        struct digest leaf = merkle_leaf(span_text(json_string_value(json_array_get(entries, n)))),
+                      given = digest_at(json_object_get(merkle, "leaves"), n);
         check_that(c, digest_equal(&leaf, &given), "a leaf");
         frontier_append(&f, &leaf, NULL, NULL);
     }
@@ -76,18 +76,17 @@ static void check_proofs(struct checks *c, const json_t *merkle)
     const json_t *roots = json_object_get(merkle, "roots"), *v;
     unsigned wrong = 0;
     size_t i;
-    json_array_foreach(json_object_get(merkle, "inclusion"), i, v)
-    {
+    json_array_foreach (json_object_get(merkle, "inclusion"), i, v) {
         struct merkle_proof p = proof_of(v);
         uint64_t index = (uint64_t)vector_int(v, "index"), size = (uint64_t)vector_int(v, "size");
-        struct digest leaf = digest_at(json_object_get(merkle, "leaves"), index), root = digest_at(roots, size), other = digest_at(roots, 0);
+        struct digest leaf = digest_at(json_object_get(merkle, "leaves"), index), root = digest_at(roots, size),
+                      other = digest_at(roots, 0);
         wrong += !is_ok(merkle_verify_inclusion(&leaf, index, size, &p, &root));
         wrong += is_ok(merkle_verify_inclusion(&leaf, index, size, &p, &other));
     }
     check_that(c, wrong == 0, "inclusion proofs");
     wrong = 0;
-    json_array_foreach(json_object_get(merkle, "consistency"), i, v)
-    {
+    json_array_foreach (json_object_get(merkle, "consistency"), i, v) {
         struct merkle_proof p = proof_of(v);
         uint64_t from = (uint64_t)vector_int(v, "from"), to = (uint64_t)vector_int(v, "to");
         struct digest from_root = digest_at(roots, from), to_root = digest_at(roots, to), other = digest_at(roots, 0);
@@ -102,8 +101,7 @@ static void check_checkpoints(struct checks *c)
     AUTO_JSON *rows = vectors_load("checkpoints");
     const json_t *v;
     size_t i;
-    json_array_foreach(rows, i, v)
-    {
+    json_array_foreach (rows, i, v) {
         AUTO_PUBKEY *k = vector_key(vector_text(v, "key"));
         AUTO_BUF text = BUF(NOTE_MAX);
         struct checkpoint point;
@@ -121,8 +119,7 @@ static void check_quotes(struct checks *c)
     AUTO_JSON *rows = vectors_load("quotes");
     const json_t *v;
     size_t i;
-    json_array_foreach(rows, i, v)
-    {
+    json_array_foreach (rows, i, v) {
         AUTO_BUF preimage = BUF(1024), wanted = BUF(1024);
         struct digest note = vector_digest(v, "note_text"), read_note;
         uint64_t policy_epoch = (uint64_t)vector_int(v, "policy_epoch"), epoch = (uint64_t)vector_int(v, "epoch"), p, e;
@@ -147,7 +144,9 @@ static struct target_mutation mutation_of(const struct contract *c, const char *
         .absent = c->pre.absent,
         .has_etag = c->pre.has_etag,
         .has_sha256 = c->pre.has_sha256,
-        .etag = c->pre.has_etag ? c->pre.etag : *live_etag ? live_etag : NULL,
+        .etag = c->pre.has_etag ? c->pre.etag
+                : *live_etag    ? live_etag
+                                : NULL,
     };
 }
 
@@ -182,10 +181,10 @@ static void check_credentials(struct checks *c)
     AUTO_JSON *rows = vectors_load("credentials");
     const json_t *v;
     size_t i;
-    json_array_foreach(rows, i, v)
-    {
+    json_array_foreach (rows, i, v) {
         AUTO_PUBKEY *k = vector_key(vector_text(v, "key"));
-        AUTO_BUF claims = BUF(CREDENTIAL_MAX), input = BUF(CREDENTIAL_MAX), compact = BUF(CREDENTIAL_MAX), raw = BUF(SIGNATURE_SIZE);
+        AUTO_BUF claims = BUF(CREDENTIAL_MAX), input = BUF(CREDENTIAL_MAX), compact = BUF(CREDENTIAL_MAX),
+                 raw = BUF(SIGNATURE_SIZE);
         check_code(c, claims_of(v, &claims), E_ok, vector_text(v, "name"));
         check_that(c, span_is(buf_span(&claims), vector_text(v, "claims")), "its claims");
         check_code(c, jws_signing_input(k, TYP_CREDENTIAL, buf_span(&claims), &input), E_ok, "its signing input");
@@ -203,8 +202,7 @@ static void check_frames(struct checks *c)
     AUTO_JSON *rows = vectors_load("bus");
     const json_t *v;
     size_t i;
-    json_array_foreach(rows, i, v)
-    {
+    json_array_foreach (rows, i, v) {
         AUTO_BUF frame = BUF(BUS_FRAME_MAX), body = BUF(BUS_FRAME_MAX), made = BUF(BUS_FRAME_MAX);
         struct bus_frame f;
         vector_bytes(v, "frame", &frame);
@@ -212,7 +210,8 @@ static void check_frames(struct checks *c)
             vector_bytes(v, "body", &body);
         check_code(c, bus_frame_read(buf_span(&frame), &f), E_ok, vector_text(v, "name"));
         check_that(c, span_is(f.json, vector_text(v, "json")) && span_equal(f.body, buf_span(&body)), "holds what it should");
-        check_that(c, is_ok(bus_frame_put(&made, &f)) && span_equal(buf_span(&made), buf_span(&frame)), "and is put together again");
+        check_that(
+            c, is_ok(bus_frame_put(&made, &f)) && span_equal(buf_span(&made), buf_span(&frame)), "and is put together again");
     }
 }
 
@@ -228,7 +227,8 @@ static result parse(struct span kind, struct span input, const struct pubkey *re
         return bus_frame_read(input, &f);
     if (span_is(kind, "entry"))
         return entry_read(input, &e);
-    return span_is(kind, "note") ? checkpoint_open(input, record, &point, &view) : quote_preimage_read(input, &d, &policy_epoch, &epoch);
+    return span_is(kind, "note") ? checkpoint_open(input, record, &point, &view)
+                                 : quote_preimage_read(input, &d, &policy_epoch, &epoch);
 }
 
 static void check_hostile(struct checks *c)
@@ -238,8 +238,7 @@ static void check_hostile(struct checks *c)
     AUTO_PUBKEY *record = vector_key("record");
     const json_t *v;
     size_t i;
-    json_array_foreach(rows, i, v)
-    {
+    json_array_foreach (rows, i, v) {
         struct span kind = span_text(vector_text(v, "kind"));
         AUTO_BUF input = BUF(2 * BUS_FRAME_MAX);
         char name[160];

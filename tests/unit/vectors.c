@@ -54,7 +54,7 @@ struct pubkey *vector_key(const char *name)
     struct pubkey *k = NULL;
     const json_t *row;
     size_t i;
-    json_array_foreach(keys, i, row)
+    json_array_foreach (keys, i, row)
         if (span_is(span_text(vector_text(row, "name")), name))
             must(is_ok(pubkey_from_jwk(json_object_get(row, "jwk"), &k)), name);
     must(k != NULL, name);
