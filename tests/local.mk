@@ -11,3 +11,4 @@ include tests/bus.mk
 include tests/hsm.mk
 include tests/target.mk
 include tests/link.mk
+include tests/story.mk

@@ -17,7 +17,7 @@ stand_lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$stand_lib/fence.sh"
 : "${SEB_BIN:?the folder of the programs}"
 FENCE_SEBCTL="$SEB_BIN/sebctl fence" FENCE_SAB="$SEB_BIN/sab fence"
-: "${STAND_DOMAIN:=demo.example}" "${STAND_POLICY_EPOCH:=1}" "${STAND_EPOCH:=1}" "${STAND_CREDENTIAL_S:=5}"
+: "${STAND_DOMAIN:=demo.example}" "${STAND_POLICY_EPOCH:=1}" "${STAND_EPOCH:=1}" "${STAND_CREDENTIAL_S:=5}" "${STAND_POLICY_FILTER:=.}" "${STAND_CONFIG_FILTER:=.}"
 
 stand_fail() { echo "stand: $*" >&2; return 1; }
 
@@ -60,11 +60,11 @@ stand_config() {
           limits: {pipes: 256, in_flight_per_uid: 512, rate_per_s_per_uid: 100000, in_flight_per_agent: 64, refusals_per_minute_per_agent: 600},
           tpm: {path: ($dir + "/tpm/tpm")},
           mint_key: {backend: "pkcs11", "module": $pkcs11, token: "seb", pin_file: ($dir + "/hsm/pin"), label: "mint-1", sessions: 2},
-          pinned: {policy: $policy, revocation: $revocation}, targets: $targets[0]}' >"$STAND/sebd.json"
+          pinned: {policy: $policy, revocation: $revocation}, targets: $targets[0]}' | jq "$STAND_CONFIG_FILTER" >"$STAND/sebd.json"
 }
 
 stand_statements() { # signs policy and epoch into $STAND/policy.jws and epoch.jws
-    stand_policy_json >"$STAND/policy.json" || return 1
+    stand_policy_json | jq "$STAND_POLICY_FILTER" >"$STAND/policy.json" || return 1
     with_key policy policy sign "$STAND/policy.json" >"$STAND/policy.jws" || return 1
     with_key revocation epoch sign --domain "$STAND_DOMAIN" --epoch "$STAND_EPOCH" --valid-s 86400 >"$STAND/epoch.jws"
 }
@@ -171,3 +171,14 @@ stand_submit() {
     case " $* " in *' --key '*) key=() ;; esac
     "$SEB_BIN/seb-submit" --socket "$STAND/run/agents.sock" --certificate "$STAND/cert/$name.json" "${key[@]}" "$@"
 }
+
+# The same, with the answer kept in $STAND/reply.json for the words below. A reply that never came is an empty object.
+submit() {
+    stand_submit "$@" --json >"$STAND/reply.json" 2>"$STAND/reply.err" || true
+    grep -v '^proved' "$STAND/reply.err" >&2 || true
+    [ -s "$STAND/reply.json" ] || echo '{}' >"$STAND/reply.json"
+}
+reply() { jq -r "$1" "${2:-$STAND/reply.json}"; }
+code() { reply '[.status, .rule, .code] | map(select(.)) | join(" ")' "$@"; }
+outcome() { reply '.outcome.entry // "{}" | fromjson | "\(.result), on evidence: \(.evidence)"' "$@"; }
+decoded() { jq -Rr 'gsub("-"; "+") | gsub("_"; "/") | @base64d'; } # base64url

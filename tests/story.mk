@@ -1,0 +1,9 @@
+# Whole daemons on real parts, each with a stand of its own.
+stories = \
+	tests/story/does-a-thing-once \
+	tests/story/fails-closed \
+	tests/story/outlives-kill-9 \
+	tests/story/refuses-by-each-predicate-alone
+TESTS += $(stories)
+EXTRA_DIST += $(stories) tests/lib/stand.sh tests/lib/story.sh tests/lib/wiretap tests/lib/entries
+EXTRA_DIST += scripts/check scripts/demo scripts/layers scripts/lint scripts/lib/common.sh scripts/lib/count.sh
