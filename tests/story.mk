@@ -7,3 +7,6 @@ stories = \
 TESTS += $(stories)
 EXTRA_DIST += $(stories) tests/lib/stand.sh tests/lib/story.sh tests/lib/wiretap tests/lib/entries
 EXTRA_DIST += scripts/check scripts/demo scripts/layers scripts/lint scripts/lib/common.sh scripts/lib/count.sh
+
+TESTS += tests/int/powers tests/int/lint-breaks
+EXTRA_DIST += tests/int/powers tests/int/lint-breaks .clang-format .ci/run README.md

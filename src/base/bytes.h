@@ -75,11 +75,11 @@ MUST_USE result span_copy(struct span s, void *to, size_t n);
 MUST_USE result span_copy_text(struct span s, char *to, size_t room);
 
 /* base64url without padding (RFC 4648 section 5), canonical only; base64 with padding (section 4); lower-case hex. */
-#define B64URL_LEN(n) (((n) * 4 + 2) / 3)
+#define B64URL_LEN(n) (((n)*4 + 2) / 3)
 MUST_USE result b64url_put(struct buf *out, struct span s);
 /* Into B64URL_LEN(s.n) characters at `to`, without a NUL. */
 void b64url_chars(struct span s, char *to);
-MUST_USE result b64url_read(struct span text, struct buf *out);   /* appends */
+MUST_USE result b64url_read(struct span text, struct buf *out); /* appends */
 MUST_USE result b64url_fixed(struct span text, void *to, size_t n); /* exactly n bytes */
 MUST_USE result b64_put(struct buf *out, struct span s);
 MUST_USE result b64_read(struct span text, struct buf *out);

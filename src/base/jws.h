@@ -19,9 +19,9 @@
 #define TYP_CREDENTIAL "JWT"
 
 struct jws_signature {
-    struct digest kid;      /* as the header claims it; for finding the key only */
+    struct digest kid; /* as the header claims it; for finding the key only */
     struct span protected_; /* decoded header bytes */
-    struct span signature;  /* decoded */
+    struct span signature; /* decoded */
 };
 /* A JWS taken apart: decoded bytes, all views. */
 struct jws {

@@ -116,10 +116,10 @@ static void from_keeper(struct core *c, const struct message *m)
         break;
     case MESSAGE_QUOTE:
         must("the keeper's QUOTE", quote_read(m->fields, &quote));
-        must("a quote", journal_quote(c->journal, &(struct stored_quote){ .size = quote.size,
-                                                                          .attest = quote.attest,
-                                                                          .signature = quote.signature,
-                                                                          .preimage = quote.preimage }));
+        must("a quote",
+            journal_quote(c->journal,
+                &(struct stored_quote){
+                    .size = quote.size, .attest = quote.attest, .signature = quote.signature, .preimage = quote.preimage }));
         break;
     case MESSAGE_MINT_REFUSED:
         mint_refused(c, m);

@@ -1,5 +1,5 @@
-/* The core: judges, keeps ledger and records. One event loop; the commit has a thread of its own (journal.h). It holds no key and no
- * credential, and reaches no network. What is under way is a `struct work` that walks the stages of core_stages.c. */
+/* The core: judges, keeps ledger and records. One event loop; the commit has a thread of its own (journal.h). It holds no key and
+ * no credential, and reaches no network. What is under way is a `struct work` that walks the stages of core_stages.c. */
 #ifndef SEB_BROKER_CORE_H
 #define SEB_BROKER_CORE_H
 
@@ -13,23 +13,23 @@
 
 /* Stages, in the order of a request's way (core_stages.c holds the table). */
 enum stage_id {
-    STAGE_VERIFY,    /* signatures of certificate and request, then their JSON */
-    STAGE_LOOKUP,    /* asked before? */
-    STAGE_JUDGE,     /* every predicate that needs no live state */
-    STAGE_REFUSE,    /* a refusal, as a record */
-    STAGE_READ,      /* a read entry */
+    STAGE_VERIFY, /* signatures of certificate and request, then their JSON */
+    STAGE_LOOKUP, /* asked before? */
+    STAGE_JUDGE, /* every predicate that needs no live state */
+    STAGE_REFUSE, /* a refusal, as a record */
+    STAGE_READ, /* a read entry */
     STAGE_READ_CALL, /* its credential and the GET */
-    STAGE_DECIDE,    /* all predicates; reservation and decision in one transaction */
-    STAGE_CALL,      /* the decision is durable and signed: mint, and the one call */
-    STAGE_OUTCOME,   /* what became of it, as a record */
-    STAGE_SETTLE,    /* open: wait until a look at the target is due */
-    STAGE_LOOK,      /* a read entry for reconciling */
+    STAGE_DECIDE, /* all predicates; reservation and decision in one transaction */
+    STAGE_CALL, /* the decision is durable and signed: mint, and the one call */
+    STAGE_OUTCOME, /* what became of it, as a record */
+    STAGE_SETTLE, /* open: wait until a look at the target is due */
+    STAGE_LOOK, /* a read entry for reconciling */
     STAGE_LOOK_CALL, /* its credential and the GET */
-    STAGE_CONCLUDE,  /* what the target's state says */
-    STAGE_CLOSE,     /* final: reply to everybody who waits */
+    STAGE_CONCLUDE, /* what the target's state says */
+    STAGE_CLOSE, /* final: reply to everybody who waits */
     STAGES,
     STAGE_WAIT, /* stay: an event resumes the work */
-    STAGE_END,  /* gone */
+    STAGE_END, /* gone */
 };
 
 struct waiter { /* somebody who waits for a reply: a slot of the front, and until when */
@@ -52,7 +52,7 @@ struct agent { /* bounds of one agent key */
 struct work {
     uint64_t id; /* slot towards keeper and runner */
     enum stage_id stage, resume; /* where it is; where it goes on when what it waits for came */
-    struct buf arena;            /* the SUBMIT, or what was stored of it after a restart */
+    struct buf arena; /* the SUBMIT, or what was stored of it after a restart */
     struct jws certificate_parts, request_parts;
     struct span body;
     struct certificate certificate;
@@ -79,8 +79,8 @@ struct work {
     enum seb_code mint_code; /* the keeper's, where it refused */
     struct outcome_entry outcome;
     int64_t horizon_ms; /* UTC: before it nothing is concluded from unchanged state */
-    int64_t look_ms;    /* UTC: when the look began */
-    int64_t due_ms;     /* monotonic: a timer; 0 none */
+    int64_t look_ms; /* UTC: when the look began */
+    int64_t due_ms; /* monotonic: a timer; 0 none */
     unsigned tries;
 
     struct ticket ticket;

@@ -1,5 +1,5 @@
-/* What the operator asks over the administration socket: status, and loading signed statements. A statement is in force when its pinned
- * key signed it, it follows the last one, and the keeper, who verifies it again, took it; then it goes into the log. */
+/* What the operator asks over the administration socket: status, and loading signed statements. A statement is in force when its
+ * pinned key signed it, it follows the last one, and the keeper, who verifies it again, took it; then it goes into the log. */
 #include "config.h"
 
 #include "base/clock.h"

@@ -4,8 +4,8 @@
 
 #include "broker/core.h"
 
-/* Opens the database; the keeper's KEYS lead to RESUME; RESUMED lets the log go on: what no note covers is appended again, statements
- * are restored, the start is recorded. When that is signed, open decisions are taken up and the broker serves. */
+/* Opens the database; the keeper's KEYS lead to RESUME; RESUMED lets the log go on: what no note covers is appended again,
+ * statements are restored, the start is recorded. When that is signed, open decisions are taken up and the broker serves. */
 MUST_USE result start_store(struct core *c);
 MUST_USE result start_keys(struct core *c, struct span fields);
 MUST_USE result start_resumed(struct core *c);

@@ -81,8 +81,8 @@ enum stage_id stage_outcome(struct core *c, struct work *w)
         w->resume = STAGE_OUTCOME;
         return STAGE_WAIT;
     }
-    return wait_until(c, w, &(struct ticket){ .index = w->outcome_index, .until = UNTIL_SIGNED },
-                      w->outcome.final ? STAGE_CLOSE : STAGE_SETTLE);
+    return wait_until(
+        c, w, &(struct ticket){ .index = w->outcome_index, .until = UNTIL_SIGNED }, w->outcome.final ? STAGE_CLOSE : STAGE_SETTLE);
 }
 
 enum stage_id stage_settle(struct core *c, struct work *w)
@@ -127,7 +127,8 @@ static bool is_as_before(const struct work *w, const struct live_state *before)
 {
     if (w->live.exists != before->exists)
         return false;
-    return !before->exists || (span_equal(span_text(before->etag), span_text(w->live.etag)) && digest_equal(&before->sha256, &w->live.sha256));
+    return !before->exists ||
+           (span_equal(span_text(before->etag), span_text(w->live.etag)) && digest_equal(&before->sha256, &w->live.sha256));
 }
 
 enum stage_id stage_conclude(struct core *c, struct work *w)
@@ -136,7 +137,9 @@ enum stage_id stage_conclude(struct core *c, struct work *w)
     if (live_state_take(w) != E_ok)
         return STAGE_SETTLE;
     bool over = w->look_ms >= w->horizon_ms;
-    struct outcome_entry o = { .decision = w->decision_index, .leaf = w->leaf, .read = w->read_index, .has_etag = w->live.has_etag };
+    struct outcome_entry o = {
+        .decision = w->decision_index, .leaf = w->leaf, .read = w->read_index, .has_etag = w->live.has_etag
+    };
     if (!is_ok(span_copy_text(span_text(w->live.etag), o.etag, sizeof o.etag)))
         return STAGE_SETTLE;
     w->outcome = o;
@@ -154,10 +157,10 @@ enum stage_id stage_conclude(struct core *c, struct work *w)
 enum stage_id stage_close(struct core *c, struct work *w)
 {
     struct known_request known = { .core = w->request.core,
-                                   .certificate = w->certificate.digest,
-                                   .decision = w->decision_index,
-                                   .permitted = w->permit != NULL || w->decision.permitted,
-                                   .outcome = w->outcome_index };
+        .certificate = w->certificate.digest,
+        .decision = w->decision_index,
+        .permitted = w->permit != NULL || w->decision.permitted,
+        .outcome = w->outcome_index };
     for (struct waiter *one = w->waiters; one; one = one->next)
         reply_known(c, one->slot, &known);
     return STAGE_END;

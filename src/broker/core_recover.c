@@ -1,5 +1,5 @@
-/* After a restart every permitted decision without a final outcome is taken up again: what was stored of it becomes a work that waits
- * for a look at the target. */
+/* After a restart every permitted decision without a final outcome is taken up again: what was stored of it becomes a work that
+ * waits for a look at the target. */
 #include "config.h"
 
 #include "base/clock.h"
@@ -63,7 +63,7 @@ static result recover_one(void *context, const struct open_decision *open)
         return r;
     }
     log_line(LOG_NOTE, "decision %llu on %s has no outcome: its target will be looked at%s", (unsigned long long)open->decision,
-             open->resource, w->target ? "" : ", but isn't configured any more");
+        open->resource, w->target ? "" : ", but isn't configured any more");
     work_go(c, w, STAGE_SETTLE);
     return OK;
 }

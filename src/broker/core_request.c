@@ -45,8 +45,8 @@ enum seb_code core_obstacle(struct core *c)
     return E_ok;
 }
 
-/* Noise: no signature vouches for it, so it is counted and not recorded one by one, and nothing is stored under the request's id, or
- * whoever holds a copy of somebody's request could spoil it by sending it with another certificate or body. */
+/* Noise: no signature vouches for it, so it is counted and not recorded one by one, and nothing is stored under the request's id,
+ * or whoever holds a copy of somebody's request could spoil it by sending it with another certificate or body. */
 static enum stage_id unvouched(struct core *c, struct work *w, const char *rule, enum seb_code code)
 {
     noise_count(c, code, 1);
@@ -247,8 +247,8 @@ static result blob_jws(struct core *c, enum blob_kind kind, const struct digest 
     return store_batch_blob(journal_batch(c->journal), kind, d, buf_span(&text));
 }
 
-/* The decision entry, and in one transaction with it all that belongs to it: what was signed, the request's row, and of a permit the
- * certificate's reservation and the open decision. */
+/* The decision entry, and in one transaction with it all that belongs to it: what was signed, the request's row, and of a permit
+ * the certificate's reservation and the open decision. */
 static result decision_add(struct core *c, struct work *w)
 {
     struct store_batch *batch = journal_batch(c->journal);
@@ -262,18 +262,18 @@ static result decision_add(struct core *c, struct work *w)
     if (w->body.n)
         TRY(store_batch_blob(batch, BLOB_BODY, &w->body_digest, w->body));
     TRY(store_batch_request(batch, &(struct stored_request){ .agent = w->key.agent,
-                                                             .id = w->key.id,
-                                                             .core = w->request.core,
-                                                             .certificate = w->certificate.digest,
-                                                             .decision = w->decision_index }));
+                                       .id = w->key.id,
+                                       .core = w->request.core,
+                                       .certificate = w->certificate.digest,
+                                       .decision = w->decision_index }));
     if (!w->permit)
         return OK;
     TRY(store_batch_use(batch, w->certificate.cid, &w->certificate.digest, w->decision_index));
     struct open_decision open = { .decision = w->decision_index,
-                                  .outcome = NO_INDEX,
-                                  .certificate = w->certificate.digest,
-                                  .core = w->request.core,
-                                  .horizon_ms = w->horizon_ms };
+        .outcome = NO_INDEX,
+        .certificate = w->certificate.digest,
+        .core = w->request.core,
+        .horizon_ms = w->horizon_ms };
     TRY(span_copy_text(span_text(w->certificate.contract.mutation.target), open.target, sizeof open.target));
     TRY(span_copy_text(span_text(w->certificate.contract.mutation.resource), open.resource, sizeof open.resource));
     return store_batch_permit(batch, &open);
@@ -346,13 +346,13 @@ enum stage_id read_entry_add(struct core *c, struct work *w, enum read_purpose p
     const struct contract *contract = &w->certificate.contract;
     int64_t now = journal_now(c->journal), allowed = policy_credential_s(c->policy);
     struct entry e = { .type = ENTRY_READ,
-                       .time = now,
-                       .read = { .purpose = purpose,
-                                 .certificate = w->certificate.digest,
-                                 .iat = now / 1000,
-                                 .exp = now / 1000 + (contract->credential_s < allowed ? contract->credential_s : allowed),
-                                 .mint_key = c->key[ROLE_MINT].kid,
-                                 .decision = purpose == READ_RECONCILE ? w->decision_index : NO_INDEX } };
+        .time = now,
+        .read = { .purpose = purpose,
+            .certificate = w->certificate.digest,
+            .iat = now / 1000,
+            .exp = now / 1000 + (contract->credential_s < allowed ? contract->credential_s : allowed),
+            .mint_key = c->key[ROLE_MINT].kid,
+            .decision = purpose == READ_RECONCILE ? w->decision_index : NO_INDEX } };
     result r = span_copy(SPAN(c->run), e.read.run, sizeof e.read.run);
     if (is_ok(r))
         r = span_copy_text(span_text(contract->mutation.target), e.read.target, sizeof e.read.target);
@@ -446,7 +446,9 @@ enum stage_id stage_decide(struct core *c, struct work *w)
 
     struct target_facts room;
     struct facts f = facts_of(c, w, &room);
-    struct live_facts live = { .exists = w->live.exists, .has_etag = w->live.has_etag, .etag = w->live.etag, .sha256 = w->live.sha256 };
+    struct live_facts live = {
+        .exists = w->live.exists, .has_etag = w->live.has_etag, .etag = w->live.etag, .sha256 = w->live.sha256
+    };
     f.live = &live;
     result r = look_used(c, w, &f.used);
     if (is_ok(r))

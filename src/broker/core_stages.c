@@ -1,5 +1,6 @@
-/* A work's way as a list that can be printed: each stage is one function, which says what comes next. A stage that waits names the one
- * that goes on (work.resume) when its event comes: an entry appended or signed, the runner's answer, the keeper's refusal, a timer. */
+/* A work's way as a list that can be printed: each stage is one function, which says what comes next. A stage that waits names the
+ * one that goes on (work.resume) when its event comes: an entry appended or signed, the runner's answer, the keeper's refusal, a
+ * timer. */
 #include "config.h"
 
 #include "broker/core.h"

@@ -163,7 +163,7 @@ void start_undo(struct core *c)
     struct work *w, *next;
     struct agent *a, *other;
     HASH_ITER(hh_id, c->by_id, w, next)
-        work_free(c, w);
+    work_free(c, w);
     HASH_ITER(hh, c->agents, a, other)
     {
         HASH_DEL(c->agents, a);

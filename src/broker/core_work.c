@@ -129,7 +129,8 @@ bool resource_is_locked(struct core *c, const char *target, const char *resource
     struct work *w, *next;
     HASH_ITER(hh_cid, c->by_cid, w, next)
     {
-        if (w->stage >= STAGE_SETTLE && w->stage <= STAGE_CONCLUDE && span_is(span_text(w->certificate.contract.mutation.target), target) &&
+        if (w->stage >= STAGE_SETTLE && w->stage <= STAGE_CONCLUDE &&
+            span_is(span_text(w->certificate.contract.mutation.target), target) &&
             span_is(span_text(w->certificate.contract.mutation.resource), resource))
             return true;
     }

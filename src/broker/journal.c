@@ -142,7 +142,8 @@ result journal_kick(struct journal *j)
     return OK;
 }
 
-/* Takes out the tickets that `reached` lets through, and calls them; their callbacks may add tickets, which come behind the rest. */
+/* Takes out the tickets that `reached` lets through, and calls them; their callbacks may add tickets, which come behind the rest.
+ */
 static void tickets_done(struct journal *j, bool (*reached)(const struct journal *, const struct ticket *), result r)
 {
     struct waiting ready;

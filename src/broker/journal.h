@@ -1,5 +1,5 @@
-/* The core's way to the log: entries go into the open batch; a commit makes a batch durable; then the keeper appends its entries and
- * signs. While one batch is being committed or signed the next one fills, so a group is whatever arrived meanwhile, and a lone
+/* The core's way to the log: entries go into the open batch; a commit makes a batch durable; then the keeper appends its entries
+ * and signs. While one batch is being committed or signed the next one fills, so a group is whatever arrived meanwhile, and a lone
  * entry waits for nobody. Order is always: durable, appended, signed. */
 #ifndef SEB_BROKER_JOURNAL_H
 #define SEB_BROKER_JOURNAL_H
@@ -20,9 +20,9 @@ struct journal; /* opaque */
 struct journal_args {
     struct store *store; /* borrowed; entries begin where it ends */
     struct link *keeper;
-    int64_t last_time_ms;  /* of the newest entry that is stored */
-    uint64_t signed_size;  /* of the newest note that is stored */
-    struct span note;      /* empty: none was ever signed */
+    int64_t last_time_ms; /* of the newest entry that is stored */
+    uint64_t signed_size; /* of the newest note that is stored */
+    struct span note; /* empty: none was ever signed */
 };
 MUST_USE result journal_new(const struct journal_args *args, struct journal **ret);
 void journal_free(struct journal *j); /* ends the commit thread; accepts NULL */
