@@ -12,3 +12,5 @@ include tests/hsm.mk
 include tests/target.mk
 include tests/link.mk
 include tests/story.mk
+include tests/audit.mk
+include tests/bench.mk

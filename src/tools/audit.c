@@ -26,13 +26,6 @@ static const char help[] =
     "            4 no findings, but the export leaves requests or bodies out, so that not every decision was judged again.\n"
     "seb-audit(1) says it all.\n";
 
-int audit_complain(int exit_code, const char *what, result r)
-{
-    char text[256];
-    fprintf(stderr, "seb-audit: %s: %s\n", what, result_text(r, text, sizeof text));
-    return exit_code;
-}
-
 static int usage(const char *about)
 {
     fprintf(stderr, "seb-audit: %s; see --help\n", about);

@@ -69,11 +69,11 @@ extern const struct audit_check check_order, check_runs, check_statements, check
 
 /* The whole pass; then the summary is filled in. */
 MUST_USE result audit_pass(struct audit *a);
-MUST_USE result checks_begin(struct audit *a);
-MUST_USE result checks_record(struct audit *a, const struct record *r);
-MUST_USE result checks_signed_at(struct audit *a, const struct signed_size *s);
-MUST_USE result checks_end(struct audit *a);
-void checks_free(struct audit *a);
+MUST_USE result pass_begin(struct audit *a);
+MUST_USE result pass_record(struct audit *a, const struct record *r);
+MUST_USE result pass_signed_at(struct audit *a, const struct signed_size *s);
+MUST_USE result pass_end(struct audit *a);
+void pass_free(struct audit *a);
 
 /* audit_checkpoints.c: the stored notes, in step with the records. */
 MUST_USE result checkpoints_begin(struct audit *a);
@@ -156,7 +156,5 @@ bool outcome_is_open(const struct audit *a, uint64_t decision, const struct dige
 /* The other commands: exit codes. */
 int audit_claims(const char *trust, const char *export, uint64_t index);
 int audit_show(const char *export, uint64_t from, uint64_t to);
-/* Says what is wrong on stderr. */
-int audit_complain(int exit_code, const char *what, result r);
 
 #endif

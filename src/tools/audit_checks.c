@@ -48,7 +48,7 @@ static const struct audit_check *const checks[] = {
 };
 #define CHECKS (sizeof checks / sizeof *checks)
 
-result checks_begin(struct audit *a)
+result pass_begin(struct audit *a)
 {
     for (unsigned i = 0; i < CHECKS; i++)
         if (checks[i]->begin)
@@ -56,7 +56,7 @@ result checks_begin(struct audit *a)
     return OK;
 }
 
-result checks_record(struct audit *a, const struct record *r)
+result pass_record(struct audit *a, const struct record *r)
 {
     for (unsigned i = 0; i < CHECKS; i++)
         if (checks[i]->record)
@@ -64,7 +64,7 @@ result checks_record(struct audit *a, const struct record *r)
     return OK;
 }
 
-result checks_signed_at(struct audit *a, const struct signed_size *s)
+result pass_signed_at(struct audit *a, const struct signed_size *s)
 {
     for (unsigned i = 0; i < CHECKS; i++)
         if (checks[i]->signed_at)
@@ -73,7 +73,7 @@ result checks_signed_at(struct audit *a, const struct signed_size *s)
 }
 
 /* From the last to the first: what looks at whole runs and permits ends before what it looks at. */
-result checks_end(struct audit *a)
+result pass_end(struct audit *a)
 {
     for (unsigned i = CHECKS; i-- > 0;)
         if (checks[i]->end)
@@ -81,7 +81,7 @@ result checks_end(struct audit *a)
     return OK;
 }
 
-void checks_free(struct audit *a)
+void pass_free(struct audit *a)
 {
     for (unsigned i = 0; i < CHECKS; i++)
         if (checks[i]->free)

@@ -116,7 +116,7 @@ static result judge_record(struct pass *p, uint64_t index, const struct digest *
     struct record r = { .index = index, .leaf = *leaf };
     result read = entry_read(text, &r.e);
     if (is_ok(read))
-        return checks_record(p->a, &r);
+        return pass_record(p->a, &r);
     if (!is_exports_fault(read))
         return read;
     report_found(&p->a->report, FOUND_record_malformed, at_record(index), "%s", "");
@@ -171,14 +171,14 @@ static result run_pass(struct pass *p)
 {
     struct audit *a = p->a;
     TRY(checkpoints_begin(a));
-    TRY(checks_begin(a));
+    TRY(pass_begin(a));
     TRY(checkpoints_reach(a));
     for (uint64_t i = 0; !p->broken && i * TILE_WIDTH < a->size; i++)
         TRY(take_bundle(p, i));
     if (!p->broken)
         TRY(check_partial_tiles(p));
     TRY(checkpoints_end(a));
-    return checks_end(a);
+    return pass_end(a);
 }
 
 result audit_pass(struct audit *a)
@@ -191,7 +191,7 @@ result audit_pass(struct audit *a)
     p->tile = BUF(TILE_BYTES);
     a->summary.size = a->size;
     result r = run_pass(p);
-    checks_free(a);
+    pass_free(a);
     checkpoints_free(a);
     buf_free(&p->bundle);
     buf_free(&p->tile);

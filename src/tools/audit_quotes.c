@@ -1,5 +1,5 @@
 /* Quotes: what the TPM attests of the log, and when by its own clock. They come in order of the size that they cover, in step with the
- * records (checks_signed_at). docs/auditing.md says why the tolerances are what they are. */
+ * records (pass_signed_at). docs/auditing.md says why the tolerances are what they are. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -247,7 +247,9 @@ static result quotes_end(struct audit *a)
     TRY(next_quote(a));
     if (q->waiting && a->frontier.size == a->size)
         report_found(&a->report, FOUND_quote_note, at_size(q->next.size), "no checkpoint of this size");
-    if (q->uncovered)
+    if (!a->summary.has_quote && a->size > 0)
+        report_found(&a->report, FOUND_quote_missing, at_file(), "%s", "");
+    else if (q->uncovered)
         report_remark(&a->report, REMARK_unquoted, at_size(a->summary.quoted_size), "up to size %" PRIu64, a->size);
     return OK;
 }

@@ -218,3 +218,10 @@ int report_summary(struct report *r, const struct summary *s)
         print_summary(r, s);
     return printed && fflush(stdout) == 0 ? exit_code(r, s) : AUDIT_UNREADABLE;
 }
+
+int audit_complain(int exit_code, const char *what, result r)
+{
+    char text[256];
+    fprintf(stderr, "seb-audit: %s: %s\n", what, result_text(r, text, sizeof text));
+    return exit_code;
+}

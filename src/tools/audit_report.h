@@ -64,5 +64,7 @@ struct summary {
 enum { AUDIT_CLEAN = 0, AUDIT_FOUND = 1, AUDIT_USAGE = 2, AUDIT_UNREADABLE = 3, AUDIT_PARTIAL = 4 };
 /* Prints it and returns the exit code. */
 int report_summary(struct report *r, const struct summary *s);
+/* Says on stderr what is wrong with the command or this machine; returns exit_code. */
+int audit_complain(int exit_code, const char *what, result r);
 
 #endif

@@ -29,8 +29,9 @@ sebctl_LDADD = libsebctlfence.a $(HSM_LIBS) libbus.a libstore.a libentry.a libme
 
 # seb-audit: no TPM, HSM, bus, database or HTTP library.
 bin_PROGRAMS += seb-audit
-seb_audit_SOURCES = \
-	src/tools/audit.c src/tools/audit.h \
+noinst_LIBRARIES += libsebaudit.a
+libsebaudit_a_SOURCES = \
+	src/tools/audit.h \
 	src/tools/audit_checks.c src/tools/audit_checkpoints.c src/tools/audit_claims.c src/tools/audit_clock.c \
 	src/tools/audit_decisions.c src/tools/audit_documents.c \
 	src/tools/audit_files.c src/tools/audit_files.h \
@@ -39,4 +40,6 @@ seb_audit_SOURCES = \
 	src/tools/audit_report.c src/tools/audit_report.h src/tools/audit_runs.c src/tools/audit_show.c src/tools/audit_statements.c \
 	src/tools/audit_table.c src/tools/audit_table.h \
 	src/tools/audit_trust.c src/tools/audit_trust.h
-seb_audit_LDADD = libattest.a libmint.a libtarget.a libpolicy.a libentry.a libmerkle.a $(BASE_LIBS)
+AUDIT_LIBS = libsebaudit.a libattest.a libmint.a libtarget.a libpolicy.a libentry.a libmerkle.a $(BASE_LIBS)
+seb_audit_SOURCES = src/tools/audit.c
+seb_audit_LDADD = $(AUDIT_LIBS)
