@@ -1,10 +1,13 @@
 /* The TPM over one connected descriptor (a character device, or a socket to swtpm): no connect(2), no TCTI by name. One thread owns
- * it. After tpm_unavailable nothing of it works again: close its keys and it, and open it over a fresh descriptor. ESYS writes to
- * stderr what it is refused: a main that wants to speak alone sets TSS2_LOG=all+NONE before its first thread. */
+ * it. After tpm_unavailable nothing of it works again: close its keys and it, and open it over a fresh descriptor. */
 #ifndef SEB_HSM_TPM_H
 #define SEB_HSM_TPM_H
 
 #include "hsm/hsm.h"
+
+/* ESYS writes lines of its own to stderr for what it is refused: no more, unless the operator's environment has TSS2_LOG. For mains,
+ * which speak for themselves, before their first thread. */
+void tpm_be_quiet(void);
 
 struct tpm; /* opaque */
 enum tpm_transport { TPM_DEVICE, TPM_SOCKET };

@@ -3,6 +3,7 @@
 
 #include "base/jws.h"
 #include "base/secret.h"
+#include "hsm/tpm.h"
 #include "tools/sab.h"
 
 #include <errno.h>
@@ -196,6 +197,7 @@ int main(int argc, char **argv)
 {
     struct sab_args a = { 0 };
     int words = 0;
+    tpm_be_quiet();
     if (!is_ok(process_harden()))
         return complain(E_io, "process_harden");
     if (argc > 1 && is_word(argv[1], "fence"))

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "hsm/tpm.h"
 
 #define BIT(option) (1u << OPT_##option)
 
@@ -141,6 +142,7 @@ static int find_and_run(int argc, char **argv)
 int main(int argc, char **argv)
 {
     log_program("sebctl");
+    tpm_be_quiet();
     if (argc < 2)
         return wrong_usage("no command", NULL);
     struct span first = span_text(argv[1]);
