@@ -22,6 +22,7 @@ struct p11_token {
     bool pin_refused; /* a refused PIN is never offered again: the token counts, and locks */
     CK_SLOT_ID slot;
     CK_SESSION_HANDLE session; /* keeps the login while no key is open */
+    bool known; /* identity, from the first session on */
     struct p11_identity identity;
 };
 

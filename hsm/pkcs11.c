@@ -153,8 +153,9 @@ static result same_token(struct p11_token *t, const CK_TOKEN_INFO *info)
 {
     struct p11_identity now = { 0 };
     TRY(identity_read(info, &now));
-    if (t->session == CK_INVALID_HANDLE)
+    if (!t->known)
         t->identity = now;
+    t->known = true;
     const struct span a = { (const uint8_t *)&now, sizeof now }, b = { (const uint8_t *)&t->identity, sizeof now };
     return span_equal(a, b) ? OK : fail(E_hsm_unavailable);
 }
@@ -182,6 +183,24 @@ result p11_session(struct p11_token *t, bool writable, CK_SESSION_HANDLE *ret)
     return r;
 }
 
+/* p11-kit calls C_Initialize with CKF_OS_LOCKING_OK. */
+static result module_start(struct p11_token *t)
+{
+    TRY(p11_result(p11_kit_module_initialize(t->module)));
+    t->initialized = true;
+    return p11_session(t, false, &t->session);
+}
+
+static void module_end(struct p11_token *t)
+{
+    if (t->session != CK_INVALID_HANDLE)
+        (void)t->module->C_CloseSession(t->session);
+    t->session = CK_INVALID_HANDLE;
+    if (t->initialized)
+        (void)p11_kit_module_finalize(t->module);
+    t->initialized = false;
+}
+
 static result token_open(struct p11_token *t, const struct p11_args *args)
 {
     TRY(span_dup_text(span_text(args->token), &t->label));
@@ -192,10 +211,7 @@ static result token_open(struct p11_token *t, const struct p11_args *args)
     t->module = p11_kit_module_load(args->module, P11_KIT_MODULE_CRITICAL);
     if (!t->module)
         return fail(E_hsm_unavailable);
-    /* p11-kit calls C_Initialize with CKF_OS_LOCKING_OK. */
-    TRY(p11_result(p11_kit_module_initialize(t->module)));
-    t->initialized = true;
-    return p11_session(t, false, &t->session);
+    return module_start(t);
 }
 
 result p11_open(const struct p11_args *args, struct p11_token **ret)
@@ -221,16 +237,19 @@ void p11_close(struct p11_token *t)
 {
     if (!t)
         return;
-    if (t->session != CK_INVALID_HANDLE)
-        (void)t->module->C_CloseSession(t->session);
-    if (t->initialized)
-        (void)p11_kit_module_finalize(t->module);
+    module_end(t);
     if (t->module)
         p11_kit_module_release(t->module);
     secret_free(t->pin);
     free(t->label);
     (void)pthread_mutex_destroy(&t->lock);
     free(t);
+}
+
+result p11_restart(struct p11_token *t)
+{
+    module_end(t);
+    return module_start(t);
 }
 
 void p11_identity_of(const struct p11_token *t, struct p11_identity *ret)

@@ -106,14 +106,11 @@ static result from_chip(struct keeper *k)
 
 static result from_hsm(struct keeper *k)
 {
-    for (struct mint_work *w; (w = hsm_take(k->hsm));) {
-        if (w != &k->probe) {
-            TRY(mint_end(k, w));
-            continue;
-        }
-        k->probing = false;
-        wipe(w->raw, sizeof w->raw);
-        hsm_done(k, w->work.r);
+    for (struct keeper_work *w; (w = hsm_take(k->hsm));) {
+        if (w->kind == WORK_OPEN)
+            hsm_opened(k, w->r);
+        else
+            TRY(mint_end(k, (struct mint_work *)w));
     }
     return OK;
 }
@@ -193,6 +190,7 @@ int main(void)
 {
     const char *what = "start";
     log_program("seb-keeper");
+    tpm_be_quiet();
     struct keeper k = { .child = child_begin(CHILD_KEEPER) };
     result r = begin(&k, &what);
     if (!is_ok(r))

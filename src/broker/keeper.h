@@ -68,10 +68,8 @@ struct keeper {
     int64_t chip_again_ms; /* lost: when to ask for a descriptor again */
     result chip_health, told_health;
     struct keeper_hsm *hsm; /* NULL: the mint key is in the TPM */
-    result hsm_health;
-    struct mint_work probe; /* a signature that leaves this process never: whether the HSM is back */
-    bool probing;
-    int64_t probe_ms; /* when to try; 0: no need */
+    result hsm_health; /* not ok: lost, and no credential is minted */
+    int64_t hsm_again_ms, hsm_delay_ms; /* lost: when to open it again; how long to wait after a failure */
     struct grounds grounds; /* policy and epoch in force, and who we are */
     struct memory *memory;
     struct mintings mintings;
@@ -88,12 +86,13 @@ MUST_USE result keys_open(struct keeper *k, int tpm_fd, const char **ret_what);
 void keys_close(struct keeper *k);
 MUST_USE result keys_tell(struct keeper *k); /* KEYS to the core */
 MUST_USE result health_tell(struct keeper *k); /* HEALTH, where it changed */
-MUST_USE result keys_turn(struct keeper *k, int64_t now_ms); /* asks for the TPM again, tries the HSM again */
+MUST_USE result keys_turn(struct keeper *k, int64_t now_ms); /* asks for the TPM again, opens the HSM again */
 int64_t keys_due_ms(const struct keeper *k); /* monotonic; INT64_MAX: nothing is */
 MUST_USE result chip_failed(struct keeper *k, const char *what, result r);
 void chip_came(struct keeper *k, int fd); /* a fresh descriptor, or -1 */
 MUST_USE result chip_opened(struct keeper *k);
-void hsm_done(struct keeper *k, result r);
+void hsm_failed(struct keeper *k, const char *what, result r);
+void hsm_opened(struct keeper *k, result r);
 
 /* keeper_log.c */
 MUST_USE result log_resume(struct keeper *k, uint64_t slot, struct span fields);

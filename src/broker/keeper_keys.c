@@ -12,19 +12,36 @@
 
 #define AGAIN_MS 500 /* until the next try, where the last one failed */
 #define ANSWER_MS 2000 /* until the supervisor is asked once more */
-#define PROBE_MS 1000
+/* Between two openings of the HSM: each is a login, and sessions and proofs beside it. */
+#define HSM_DELAY_FIRST_MS 1000
+#define HSM_DELAY_MOST_MS 10000
 #define KEYS_MAX (3 * EVIDENCE_MAX)
 
 static const char *const role_names[ROLES] = { [ROLE_ATTESTATION] = "attestation", [ROLE_RECORD] = "record", [ROLE_MINT] = "mint" };
 
 /* At start alone: from then on the loop polls. */
-static result wait_for_chip(struct keeper *k)
+static result wait_for(int fd)
 {
-    struct pollfd p = { .fd = chip_fd(k->chip), .events = POLLIN };
-    while (!chip_take(k->chip))
-        if (poll(&p, 1, -1) < 0 && errno != EINTR)
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    while (poll(&p, 1, -1) < 0)
+        if (errno != EINTR)
             return fail_foreign(E_io, FOREIGN_ERRNO, (uint32_t)errno);
-    return k->opening.work.r;
+    return OK;
+}
+
+static result open_chip(struct keeper *k)
+{
+    chip_open(k->chip, &k->opening);
+    TRY(wait_for(chip_fd(k->chip)));
+    return chip_take(k->chip)->r;
+}
+
+static result open_hsm(struct keeper *k)
+{
+    TRY(hsm_start(k->config, k->instance.key[ROLE_MINT], &k->opening.evidence[ROLE_MINT], &k->hsm));
+    hsm_open(k->hsm);
+    TRY(wait_for(hsm_fd(k->hsm)));
+    return hsm_take(k->hsm)->r;
 }
 
 result keys_open(struct keeper *k, int tpm_fd, const char **ret_what)
@@ -37,14 +54,13 @@ result keys_open(struct keeper *k, int tpm_fd, const char **ret_what)
     *ret_what = "the TPM's thread";
     TRY(chip_start(k->config, &k->instance, &k->chip));
     k->opening.fd = tpm_fd;
-    chip_open(k->chip, &k->opening);
-    result r = wait_for_chip(k);
+    result r = open_chip(k);
     *ret_what = k->opening.what;
     TRY(r);
     if (!k->config->mint_in_hsm)
         return OK;
     *ret_what = "the mint key in the HSM";
-    return hsm_start(k->config, k->instance.key[ROLE_MINT], &k->opening.evidence[ROLE_MINT], &k->hsm);
+    return open_hsm(k);
 }
 
 void keys_close(struct keeper *k)
@@ -132,27 +148,39 @@ static result ask_for_chip(struct keeper *k, int64_t now_ms)
     return link_send(k->child.control, MESSAGE_TPM_AGAIN, 0, (struct span){ NULL, 0 });
 }
 
-/* The core may well stop asking while the HSM is away, so that "at the next use" would be never. */
-static void probe_hsm(struct keeper *k, int64_t now_ms)
-{
-    if (!k->probe_ms || k->probing || now_ms < k->probe_ms)
-        return;
-    k->probing = true;
-    k->probe.digest = sha256(span_text("seb-keeper-probe"));
-    hsm_mint(k->hsm, &k->probe);
-}
-
-void hsm_done(struct keeper *k, result r)
+/* Of many signatures that fail at once the first sets the time. */
+void hsm_failed(struct keeper *k, const char *what, result r)
 {
     if (code_of(r) != code_of(k->hsm_health))
-        log_result(is_ok(r) ? LOG_NOTE : LOG_ERROR, "the HSM", r);
+        log_result(LOG_ERROR, what, r);
+    if (is_ok(k->hsm_health)) {
+        k->hsm_delay_ms = HSM_DELAY_FIRST_MS;
+        k->hsm_again_ms = clock_mono_ms() + k->hsm_delay_ms;
+    }
     k->hsm_health = r;
-    k->probe_ms = is_ok(r) ? 0 : clock_mono_ms() + PROBE_MS;
+}
+
+void hsm_opened(struct keeper *k, result r)
+{
+    if (is_ok(r)) {
+        log_line(LOG_NOTE, "the HSM is back, and its key is proved again");
+        k->hsm_health = OK;
+        return;
+    }
+    hsm_failed(k, "the mint key in the HSM", r);
+    k->hsm_delay_ms = k->hsm_delay_ms * 2 < HSM_DELAY_MOST_MS ? k->hsm_delay_ms * 2 : HSM_DELAY_MOST_MS;
+    k->hsm_again_ms = clock_mono_ms() + k->hsm_delay_ms;
+}
+
+static bool hsm_waits(const struct keeper *k)
+{
+    return !is_ok(k->hsm_health) && hsm_is_idle(k->hsm);
 }
 
 result keys_turn(struct keeper *k, int64_t now_ms)
 {
-    probe_hsm(k, now_ms);
+    if (hsm_waits(k) && now_ms >= k->hsm_again_ms)
+        hsm_open(k->hsm);
     TRY(ask_for_chip(k, now_ms));
     return health_tell(k);
 }
@@ -160,6 +188,6 @@ result keys_turn(struct keeper *k, int64_t now_ms)
 int64_t keys_due_ms(const struct keeper *k)
 {
     int64_t chip = k->chip_lost && !chip_is_busy(k->chip) ? k->chip_again_ms : INT64_MAX;
-    int64_t hsm = k->probe_ms && !k->probing ? k->probe_ms : INT64_MAX;
+    int64_t hsm = hsm_waits(k) ? k->hsm_again_ms : INT64_MAX;
     return chip < hsm ? chip : hsm;
 }

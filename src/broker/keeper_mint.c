@@ -69,6 +69,7 @@ static result prepare(struct keeper *k, const struct mint_message *m, struct min
     /* Nothing is minted without the record key, wherever the mint key is. */
     if (k->chip_lost)
         return k->chip_health;
+    TRY(k->hsm_health);
     TRY(find_entry(k, m->index, &r));
     TRY(warrant_judge(&k->grounds, clock_utc_ms(), r, m, &to->warrant));
     TRY(hold_record(k, m->index, to->warrant.use));
@@ -164,8 +165,8 @@ result mint_end(struct keeper *k, struct mint_work *work)
 {
     AUTO_MINTING *m = (struct minting *)work;
     result r = work->work.r;
-    if (k->hsm)
-        hsm_done(k, r);
+    if (!is_ok(r) && k->hsm)
+        hsm_failed(k, "a credential's signature", r);
     else if (!is_ok(r))
         TRY(chip_failed(k, "a credential's signature", r));
     if (is_ok(r))

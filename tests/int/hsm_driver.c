@@ -172,6 +172,13 @@ static result do_p11(struct driver *d)
     return p11_open(&args, &d->token);
 }
 
+static result do_p11_restart(struct driver *d)
+{
+    hsm_close(d->key);
+    d->key = NULL;
+    return p11_restart(d->token);
+}
+
 static result do_p11_provision(struct driver *d)
 {
     bool made;
@@ -318,6 +325,7 @@ static const struct {
     { "quote", 2, do_quote }, /* FOLDER */
     { "evidence", 2, do_evidence }, /* ak|key */
     { "p11", 4, do_p11 }, /* MODULE TOKEN PINFILE */
+    { "p11-restart", 1, do_p11_restart },
     { "p11-provision", 2, do_p11_provision }, /* LABEL */
     { "p11-key", 2, do_p11_key }, /* LABEL */
     { "p11-evidence", 1, do_p11_evidence },

@@ -265,6 +265,32 @@ static void lost_hsm(struct world_of_hardware *h, struct room *r)
     room_stop(r);
 }
 
+/* The token's folder goes and comes back: SoftHSM sees it again after C_Finalize and C_Initialize alone. */
+static void lost_token(struct world_of_hardware *h, struct room *r)
+{
+    room_start(r, r->tpm);
+    room_load_all(r);
+    hardware(h, "hide-token");
+    struct asked first = ask(r, false), during = ask(r, false);
+    room_sign(r);
+    check_code(&h->c, fail(mint_asked(r, &first, false)), E_hsm_unavailable, "the token goes: no credential");
+    ROOM_WAIT(r, ROOM_WAIT_MS, r->health != E_ok);
+    check_code(&h->c, fail(r->health), E_hsm_unavailable, "and HEALTH says so");
+    enum seb_code code = room_mint(r, during.index, &during.certificate.jws, ROOM_BODY);
+    check_code(&h->c, fail(code), E_hsm_unavailable, "nor one that is asked for meanwhile");
+    unsigned quotes = r->quotes;
+    ROOM_WAIT(r, 2500, false); /* long enough for the first try to fail */
+    check_that(&h->c, r->health == E_hsm_unavailable && r->quotes > quotes, "it stays away, and the TPM works on");
+    hardware(h, "show-token");
+    int64_t back = clock_mono_ms();
+    ROOM_WAIT(r, ROOM_WAIT_MS, r->health == E_ok);
+    printf("# the HSM is in use again %lld ms after it came back\n", (long long)(clock_mono_ms() - back));
+    check_code(&h->c, fail(r->health), E_ok, "it comes back: HEALTH says ok, though nobody asked for a credential");
+    check_code(&h->c, fail(mint_asked(r, &during, false)), E_ok, "what was refused before the HSM was asked is minted now");
+    check_code(&h->c, fail(mint_honestly(r)), E_ok, "and so is the rest");
+    room_stop(r);
+}
+
 /* instance.json holds what init recorded. */
 static void other_instance(struct world_of_hardware *h, struct room *r)
 {
@@ -293,6 +319,7 @@ int main(int argc, char **argv)
     another_tpm(&h, &hsm);
     hanging_tpm(&h, &hsm);
     lost_hsm(&h, &hsm);
+    lost_token(&h, &hsm);
     other_instance(&h, &hsm);
     slow_tpm(&h, &hsm);
     room_make(&tpm, &h.c, h.work, h.program, false);
