@@ -54,18 +54,18 @@ static result serve_call(struct runner *r, const struct message *m)
     return tell(r, &answer);
 }
 
+/* What has no slot yet waits in the link, where the keeper's end holds it. */
 static result serve_keeper(struct runner *r)
 {
-    for (;;) {
+    bool got = true;
+    while (got && !calls_full(r->calls)) {
         struct message m;
-        bool got;
         TRY(link_receive(r->keeper, &m, &got));
-        if (!got) {
-            link_forget(r->keeper); /* the last message held a credential */
-            return OK;
-        }
-        TRY(serve_call(r, &m));
+        if (got)
+            TRY(serve_call(r, &m));
     }
+    link_forget(r->keeper); /* the last message held a credential */
+    return OK;
 }
 
 static result serve_calls(struct runner *r)
@@ -104,7 +104,7 @@ static result turn(struct runner *r)
     enum { CONTROL, KEEPER, CORE, CALLS, N };
     struct pollfd p[N] = {
         [CONTROL] = { .fd = link_fd(r->child.control), .events = link_events(r->child.control) },
-        [KEEPER] = { .fd = link_fd(r->keeper), .events = link_events(r->keeper) },
+        [KEEPER] = { .fd = link_fd(r->keeper), .events = calls_full(r->calls) ? 0 : link_events(r->keeper) },
         [CORE] = { .fd = link_fd(r->core), .events = link_events(r->core) },
         [CALLS] = { .fd = calls_fd(r->calls), .events = POLLIN },
     };

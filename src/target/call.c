@@ -364,13 +364,23 @@ bool calls_has(const struct calls *c, uint64_t slot)
     return call_of(c, slot) != NULL;
 }
 
+static struct call *call_free_one(const struct calls *c)
+{
+    for (unsigned i = 0; i < CALLS_MAX; i++)
+        if (c->call[i].state == CALL_FREE)
+            return (struct call *)&c->call[i];
+    return NULL;
+}
+
+bool calls_full(const struct calls *c)
+{
+    return !call_free_one(c);
+}
+
 result calls_start(struct calls *c, const struct call_args *a)
 {
     AUTO_SECRET *authorization = a->authorization;
-    struct call *k = NULL;
-    for (unsigned i = 0; i < CALLS_MAX && !k; i++)
-        if (c->call[i].state == CALL_FREE)
-            k = &c->call[i];
+    struct call *k = call_free_one(c);
     if (calls_has(c, a->slot))
         return fail(E_exists);
     if (!k)

@@ -55,5 +55,6 @@ int calls_wait_ms(const struct calls *c);
 MUST_USE result calls_work(struct calls *c);
 bool calls_next(struct calls *c, struct call_answer *ret); /* an answer, each once */
 bool calls_has(const struct calls *c, uint64_t slot);
+bool calls_full(const struct calls *c); /* calls_start would say busy */
 
 #endif
