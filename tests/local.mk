@@ -14,3 +14,4 @@ include tests/link.mk
 include tests/story.mk
 include tests/audit.mk
 include tests/bench.mk
+include tests/peers.mk
