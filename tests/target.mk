@@ -1,28 +1,19 @@
 # src/target, the runner, the fence.
-EXTRA_DIST += tests/lib/fence.sh
-check_PROGRAMS += tests/int/fence_tool
-tests_int_fence_tool_SOURCES = tests/int/fence_tool.c
-tests_int_fence_tool_LDADD = libsebctlfence.a libsabfence.a $(CONFIG_LIBS)
-EXTRA_DIST += tests/lib/token.sh tests/int/fence-attacks
-TESTS += tests/int/fence-attacks
-check_PROGRAMS += tests/int/call_driver
+check_PROGRAMS += tests/unit/test_target tests/unit/test_runner_plan tests/int/call_driver tests/int/runner_driver
+tests_unit_test_target_SOURCES = tests/unit/test_target.c tests/unit/check.h
+tests_unit_test_target_LDADD = $(TARGET_LIBS)
+tests_unit_test_runner_plan_SOURCES = tests/unit/test_runner_plan.c src/broker/runner_plan.c src/broker/runner.h tests/unit/check.h
+tests_unit_test_runner_plan_LDADD = libtarget.a liblink.a libsebconfig.a $(BASE_LIBS)
 tests_int_call_driver_SOURCES = tests/int/call_driver.c
 tests_int_call_driver_LDADD = $(CALL_LIBS)
-EXTRA_DIST += tests/int/call-engine tests/fake/odd_server.py
-TESTS += tests/int/call-engine
+tests_int_runner_driver_SOURCES = tests/int/runner_driver.c
+tests_int_runner_driver_LDADD = liblink.a libsebconfig.a $(BASE_LIBS)
+TESTS += tests/unit/test_target tests/unit/test_runner_plan tests/int/call-engine tests/int/runner tests/int/fence-attacks
+EXTRA_DIST += tests/lib/fence.sh tests/lib/token.sh tests/fake/odd_server.py \
+	tests/int/call-engine tests/int/runner tests/int/fence-attacks
+
 # A measurement, not a test: tests/int/call-bench.
 check_PROGRAMS += tests/int/call_bench
 tests_int_call_bench_SOURCES = tests/int/call_bench.c
 tests_int_call_bench_LDADD = $(CALL_LIBS)
 EXTRA_DIST += tests/int/call-bench
-check_PROGRAMS += tests/unit/test_target tests/unit/test_runner_plan
-TESTS += tests/unit/test_target tests/unit/test_runner_plan
-tests_unit_test_target_SOURCES = tests/unit/test_target.c tests/unit/check.h
-tests_unit_test_target_LDADD = $(TARGET_LIBS)
-tests_unit_test_runner_plan_SOURCES = tests/unit/test_runner_plan.c src/broker/runner_plan.c src/broker/runner.h tests/unit/check.h
-tests_unit_test_runner_plan_LDADD = libtarget.a liblink.a libsebconfig.a $(BASE_LIBS)
-check_PROGRAMS += tests/int/runner_driver
-tests_int_runner_driver_SOURCES = tests/int/runner_driver.c
-tests_int_runner_driver_LDADD = liblink.a libsebconfig.a $(BASE_LIBS)
-EXTRA_DIST += tests/int/runner
-TESTS += tests/int/runner
