@@ -49,7 +49,10 @@ static result serve_call(struct runner *r, const struct message *m)
         return OK;
     log_result(LOG_WARNING, "a call wasn't begun", done);
     const struct call_answer answer = {
-        .slot = m->slot, .phase = CALL_NEVER_SENT, .code = code_of(done), .foreign = foreign_code(done),
+        .slot = m->slot,
+        .phase = CALL_NEVER_SENT,
+        .code = code_of(done),
+        .foreign = foreign_code(done),
     };
     return tell(r, &answer);
 }

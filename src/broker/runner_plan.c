@@ -23,7 +23,10 @@ result runner_peer_open(const struct config_target *t, struct runner_peer *ret)
     TRY(file_read(t->ca, CA_MAX, &ret->ca));
     TRY(put_text(span_part(prefix, SCHEME_SIZE, slash - SCHEME_SIZE), ret->host, sizeof ret->host));
     ret->call = (struct call_peer){
-        .ca = buf_span(&ret->ca), .host = ret->host, .timeout_ms = t->timeout_ms, .answer_bytes = t->answer_bytes,
+        .ca = buf_span(&ret->ca),
+        .host = ret->host,
+        .timeout_ms = t->timeout_ms,
+        .answer_bytes = t->answer_bytes,
     };
     return OK;
 }
@@ -99,7 +102,9 @@ result runner_plan(const struct call_message *m, const struct runner_peer *peers
 result runner_answer(const struct call_answer *a, struct buf *out)
 {
     static const enum answer_phase phases[] = {
-        [CALL_NEVER_SENT] = ANSWER_NEVER_SENT, [CALL_NO_ANSWER] = ANSWER_NONE, [CALL_ANSWERED] = ANSWER_WHOLE,
+        [CALL_NEVER_SENT] = ANSWER_NEVER_SENT,
+        [CALL_NO_ANSWER] = ANSWER_NONE,
+        [CALL_ANSWERED] = ANSWER_WHOLE,
     };
     return answer_put(out, &(struct answer_message){
                                .phase = phases[a->phase],

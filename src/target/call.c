@@ -28,13 +28,13 @@ struct call {
     const struct call_peer *peer;
     struct call_plan plan;
     struct buf body;
-    struct buf text;                        /* the headers' texts, each with its NUL */
-    struct curl_slist header[HEADERS_MAX];  /* over text and authorization: not libcurl's copies */
+    struct buf text; /* the headers' texts, each with its NUL */
+    struct curl_slist header[HEADERS_MAX]; /* over text and authorization: not libcurl's copies */
     unsigned headers;
     struct secret *authorization;
     struct hasher *hasher;
-    unsigned sent;       /* how often libcurl was about to send the request */
-    unsigned etags;      /* headers of that name in the answer */
+    unsigned sent; /* how often libcurl was about to send the request */
+    unsigned etags; /* headers of that name in the answer */
     size_t header_bytes;
     bool head_whole, framed; /* the answer's head came to its end; it says where its body ends */
     bool too_large;
@@ -106,11 +106,11 @@ static int on_timer(CURLM *multi, long ms, void *calls)
 static result multi_set(struct calls *c)
 {
     bool set = curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
-        curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c) == CURLM_OK &&
-        curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
-        curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c) == CURLM_OK &&
-        curl_multi_setopt(c->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) == CURLM_OK &&
-        curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)CALLS_MAX) == CURLM_OK;
+               curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c) == CURLM_OK &&
+               curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
+               curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c) == CURLM_OK &&
+               curl_multi_setopt(c->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) == CURLM_OK &&
+               curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)CALLS_MAX) == CURLM_OK;
     return set ? OK : fail(E_io);
 }
 
@@ -281,8 +281,7 @@ static result headers_make(struct call *k)
     return OK;
 }
 
-#define SET(option, value) \
-    (code = code != CURLE_OK ? code : curl_easy_setopt(k->easy, CURLOPT_##option, (value)))
+#define SET(option, value) (code = code != CURLE_OK ? code : curl_easy_setopt(k->easy, CURLOPT_##option, (value)))
 
 /* Whom we speak to, and how. */
 static CURLcode easy_set_peer(struct call *k)
@@ -385,8 +384,14 @@ result calls_start(struct calls *c, const struct call_args *a)
         return fail(E_exists);
     if (!k)
         return fail(E_busy);
-    *k = (struct call){ .state = CALL_UNDER_WAY, .slot = a->slot, .peer = a->peer, .plan = *a->plan, .authorization = authorization,
-        .body = BUF(a->body.n), .text = BUF(2048), .answer = { .slot = a->slot } };
+    *k = (struct call){ .state = CALL_UNDER_WAY,
+        .slot = a->slot,
+        .peer = a->peer,
+        .plan = *a->plan,
+        .authorization = authorization,
+        .body = BUF(a->body.n),
+        .text = BUF(2048),
+        .answer = { .slot = a->slot } };
     authorization = NULL;
     result r = buf_put(&k->body, a->body);
     if (is_ok(r))
@@ -396,8 +401,8 @@ result calls_start(struct calls *c, const struct call_args *a)
     return r;
 }
 
-/* A final status and the whole head are an answer, also where our own limit ended it. Of a body that ends where the connection does,
- * nobody can say that it came whole (RFC 9112 section 8; libcurl doesn't ask for TLS's own end). */
+/* A final status and the whole head are an answer, also where our own limit ended it. Of a body that ends where the connection
+ * does, nobody can say that it came whole (RFC 9112 section 8; libcurl doesn't ask for TLS's own end). */
 static void call_conclude(struct call *k, CURLcode code)
 {
     long status = 0;
@@ -414,7 +419,10 @@ static void call_conclude(struct call *k, CURLcode code)
         a->body_length = 0;
     if (answered)
         a->status = (uint32_t)status;
-    a->code = !answered ? (k->sent ? E_no_answer : E_not_sent) : k->too_large ? E_answer_too_large : a->has_body ? E_ok : E_no_answer;
+    a->code = !answered      ? (k->sent ? E_no_answer : E_not_sent)
+              : k->too_large ? E_answer_too_large
+              : a->has_body  ? E_ok
+                             : E_no_answer;
 }
 
 static void collect(struct calls *c)
@@ -462,7 +470,7 @@ result calls_work(struct calls *c)
         return fail_foreign(E_io, FOREIGN_ERRNO, (uint32_t)errno);
     for (int i = 0; i < n; i++) {
         int events = (event[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) | (event[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-            (event[i].events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+                     (event[i].events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
         TRY(work_on(c, event[i].data.fd, events));
     }
     if (c->due_ms >= 0 && c->due_ms <= clock_mono_ms()) {

@@ -1,7 +1,7 @@
 /* The one file that calls targets (libcurl): HTTPS to configured targets alone, each call at most once on the wire. One thread.
  *
- * Never a silent retry: libcurl sends a request again, on a new connection, when a kept one turns out dead. A hook that it calls each
- * time before it sends counts; the second time the call is ended. So a count of zero proves that nothing was sent.
+ * Never a silent retry: libcurl sends a request again, on a new connection, when a kept one turns out dead. A hook that it calls
+ * each time before it sends counts; the second time the call is ended. So a count of zero proves that nothing was sent.
  *
  * The credential: its header lies in the caller's secret, which libcurl reads and never copies as an option (CURLOPT_XOAUTH2_BEARER
  * would be copied, and a second time into the header). What libcurl copies is the request as it sends it; its allocations are
@@ -17,25 +17,26 @@
 
 /* What all calls to one target share. Views must outlive the engine. */
 struct call_peer {
-    struct span ca;          /* PEM: the only ones that vouch for it */
-    const char *host;        /* authority, as in the URL */
-    int64_t timeout_ms;      /* for one call, connecting included */
-    int64_t answer_bytes;    /* largest body that is read */
+    struct span ca; /* PEM: the only ones that vouch for it */
+    const char *host; /* authority, as in the URL */
+    int64_t timeout_ms; /* for one call, connecting included */
+    int64_t answer_bytes; /* largest body that is read */
 };
 struct call_args {
-    uint64_t slot;                  /* the caller's name for it, not in use */
+    uint64_t slot; /* the caller's name for it, not in use */
     const struct call_peer *peer;
-    const struct call_plan *plan;   /* copied */
-    struct span body;               /* copied; with plan->media_type alone */
-    struct secret *authorization;   /* of call_authorization; taken, also on failure */
+    const struct call_plan *plan; /* copied */
+    struct span body; /* copied; with plan->media_type alone */
+    struct secret *authorization; /* of call_authorization; taken, also on failure */
 };
 enum call_phase { CALL_NEVER_SENT, CALL_NO_ANSWER, CALL_ANSWERED };
 struct call_answer {
     uint64_t slot;
     enum call_phase phase;
-    enum seb_code code;      /* ok, not_sent, no_answer; of CALL_ANSWERED without its body: answer_too_large, or no_answer (cut, perhaps) */
-    uint32_t foreign;        /* CURLcode */
-    uint32_t status;         /* of CALL_ANSWERED, as the rest */
+    enum seb_code
+        code; /* ok, not_sent, no_answer; of CALL_ANSWERED without its body: answer_too_large, or no_answer (cut, perhaps) */
+    uint32_t foreign; /* CURLcode */
+    uint32_t status; /* of CALL_ANSWERED, as the rest */
     bool has_etag, has_body; /* an ETag header of visible ASCII, just one; the body whole */
     char etag[TARGET_ETAG_MAX + 1];
     struct digest body_sha256;

@@ -10,7 +10,8 @@
 static bool is_path_character(uint8_t c)
 {
     static const char also[] = "._~!$&'()*+,;=:@-";
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || span_find(span_text(also), 0, c) < sizeof also - 1;
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+           span_find(span_text(also), 0, c) < sizeof also - 1;
 }
 
 /* Segments, each after a '/' but the first: none empty, none of RFC 3986 section 5.2.4's dots. */

@@ -32,7 +32,8 @@ result target_plan(const char *kind, enum call_use use, const struct target_muta
     return k ? k->plan(use, m, ret) : fail(E_target_unknown);
 }
 
-result target_claims(const char *kind, enum call_use use, const struct target_mutation *m, const struct call_plan *plan, json_t *claims)
+result target_claims(
+    const char *kind, enum call_use use, const struct target_mutation *m, const struct call_plan *plan, json_t *claims)
 {
     const struct target_kind *k = kind_named(kind);
     return k ? k->claims(use, m, plan, claims) : fail(E_target_unknown);

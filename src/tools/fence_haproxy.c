@@ -6,7 +6,7 @@
 #include "policy/documents.h"
 #include "target/target.h"
 
-/* How long a used id is remembered: longer than a credential can live (the rule "lifetime" below), by a margin for the seconds' edge. */
+/* How long a used id is remembered: longer than a credential can live (the rule "lifetime" below), for the seconds' edge. */
 #define LIFE_S 60
 #define REMEMBER_S (LIFE_S + 5)
 /* The whole request must lie in one buffer, or a body's digest would be a prefix's. The rest: other headers of an honest call, what
@@ -42,7 +42,8 @@ static result want(bool holds, const char *what, const char **ret_where)
 static result words_check(const struct fence_haproxy_args *a, const char **ret_where)
 {
     const struct config_http_fence *f = &a->target->fence;
-    TRY(want(a->target->has_fence && span_is(span_text(a->target->kind), "http"), "targets.*.fence: the target has none", ret_where));
+    TRY(want(
+        a->target->has_fence && span_is(span_text(a->target->kind), "http"), "targets.*.fence: the target has none", ret_where));
     TRY(want(a->keys_n >= 1 && a->keys_n <= FENCE_KEYS_MAX, "mint keys: 1 to 32", ret_where));
     TRY(want(a->rate >= 1 && a->rate <= FENCE_RATE_MAX, "rate: 1 to 100000", ret_where));
     for (unsigned i = 0; i < a->keys_n; i++)
@@ -53,7 +54,8 @@ static result words_check(const struct fence_haproxy_args *a, const char **ret_w
     TRY(want(is_word(f->backend, ":[]"), "targets.*.fence.backend", ret_where));
     const char *const paths[] = { f->certificate, f->backend_ca, f->backend_certificate, f->directory, f->runtime_socket };
     for (unsigned i = 0; i < sizeof paths / sizeof *paths; i++)
-        TRY(want(paths[i][0] == '/' && is_word(paths[i], "/+@=~:"), "targets.*.fence: an absolute path of plain characters", ret_where));
+        TRY(want(
+            paths[i][0] == '/' && is_word(paths[i], "/+@=~:"), "targets.*.fence: an absolute path of plain characters", ret_where));
     TRY(want(span_text(f->directory).n + sizeof "/peers.sock" <= SOCKET_PATH_MAX,
         "targets.*.fence.directory: at most 78 bytes, for the socket in it", ret_where));
     return want(span_text(f->runtime_socket).n <= SOCKET_PATH_MAX, "targets.*.fence.runtime_socket: at most 90 bytes", ret_where);
@@ -95,13 +97,14 @@ static result put_head(const struct fence_haproxy_args *a, struct buf *out)
         "  hard-stop-after 60s\n"
         "  # A request's digest is of what lies in one buffer: body %d, credential %d, URL %d, ETag %d, the rest %d.\n"
         "  tune.bufsize %d\n"
-        "  # Ids that were used before this moment are known only where the process before handed them over (\"restarted\", below).\n"
+        "  # Ids used before this moment are known only where the process before handed them over (\"restarted\", below).\n"
         "  set-var proc.start date()\n"
         "  stats socket %s mode 600 level admin expose-fd listeners\n",
-        a->target->name, BODY_BYTES_MAX, CREDENTIAL_MAX, TARGET_URL_MAX, TARGET_ETAG_MAX, REST_MAX, BUFFER_SIZE, f->runtime_socket));
+        a->target->name, BODY_BYTES_MAX, CREDENTIAL_MAX, TARGET_URL_MAX, TARGET_ETAG_MAX, REST_MAX, BUFFER_SIZE,
+        f->runtime_socket));
     return buf_printf(out,
-        "# A reload hands the used ids to the next process, once this one has been up for 5 seconds. Who can write here can forget\n"
-        "# one, so it is a socket of the owner's alone.\n"
+        "# A reload hands the used ids to the next process, once this one has been up for 5 seconds. Who can write here\n"
+        "# can forget one, so it is a socket of the owner's alone.\n"
         "peers seb\n"
         "  bind unix@%s/peers.sock mode 600\n"
         "  server fence\n"
@@ -135,102 +138,163 @@ static result put_key(const struct fence_haproxy_args *a, const struct pubkey *k
         digest_text(pubkey_thumbprint(k), kid), (const char *)first.p, a->target->fence.directory, (const char *)file.p);
 }
 
-static const char claims[] =
-    "  http-request set-var(txn.claims) var(txn.token),word(2,.),ub64dec\n"
-    "  http-request set-var(txn.iss)   var(txn.token),jwt_payload_query('$.iss')\n"
-    "  http-request set-var(txn.aud)   var(txn.token),jwt_payload_query('$.aud')\n"
-    "  http-request set-var(txn.iat)   var(txn.token),jwt_payload_query('$.iat','int')\n"
-    "  http-request set-var(txn.exp)   var(txn.token),jwt_payload_query('$.exp','int')\n"
-    "  http-request set-var(txn.jti)   var(txn.token),jwt_payload_query('$.jti')\n"
-    "  http-request set-var(txn.use)   var(txn.token),jwt_payload_query('$.use')\n"
-    "  http-request set-var(txn.htm)   var(txn.token),jwt_payload_query('$.htm')\n"
-    "  http-request set-var(txn.hth)   var(txn.token),jwt_payload_query('$.hth')\n"
-    "  http-request set-var(txn.htu)   var(txn.token),jwt_payload_query('$.htu')\n"
-    "  http-request set-var(txn.sha)   var(txn.token),jwt_payload_query('$.sha256')\n"
-    "  http-request set-var(txn.ctype) var(txn.token),jwt_payload_query('$.ctype')\n"
-    "  http-request set-var(txn.match) var(txn.token),jwt_payload_query('$.if_match')\n"
-    "  http-request set-var(txn.none)  var(txn.token),jwt_payload_query('$.if_none_match')\n";
-
-#define REFUSE(status, words) "  http-request return status " #status " content-type text/plain string \"" words "\" "
+/* A condition of the fence: what it says where it refuses, and when; or, without a status, a line of its own. */
+struct rule {
+    unsigned status;
+    const char *words, *when;
+};
 
 /* The request's form, before anybody looks at what it asks for: what could be read in two ways is refused. */
-static const char form[] =
-    "  http-request set-var(txn.token) http_auth_bearer\n"
-    REFUSE(401, "no credential of the broker") "unless { var(txn.token) -m found } { req.fhdr_cnt(authorization) eq 1 }\n"
-    REFUSE(400, "version") "unless { req.ver -m str 1.1 }\n"
-    REFUSE(400, "doubled header") "if { req.fhdr_cnt(host) gt 1 } || { req.fhdr_cnt(content-length) gt 1 }"
-    " || { req.fhdr_cnt(content-type) gt 1 } || { req.fhdr_cnt(if-match) gt 1 } || { req.fhdr_cnt(if-none-match) gt 1 }\n"
-    REFUSE(400, "upgrade") "if { req.fhdr(upgrade) -m found }\n";
+static const struct rule form_rules[] = {
+    { 401, "no credential of the broker", "unless { var(txn.token) -m found } { req.fhdr_cnt(authorization) eq 1 }" },
+    { 400, "version", "unless { req.ver -m str 1.1 }" },
+    { 400, "doubled header",
+        "if { req.fhdr_cnt(host) gt 1 } || { req.fhdr_cnt(content-length) gt 1 }"
+        " || { req.fhdr_cnt(content-type) gt 1 } || { req.fhdr_cnt(if-match) gt 1 } || { req.fhdr_cnt(if-none-match) gt 1 }" },
+    { 400, "upgrade", "if { req.fhdr(upgrade) -m found }" },
+};
 
-/* A missing value would compare as equal to nothing: each is required. The numbers' form is looked at in the claims' text, because
- * the converter takes a text or a real for an integer. */
-static const char lifetime[] =
-    REFUSE(401, "lifetime") "unless { var(txn.claims) -m reg '[{,]\"exp\":[0-9]{10}[,}]' } { var(txn.claims) -m reg '[{,]\"iat\":[0-9]{10}[,}]' }"
-    " { date(),sub(txn.exp) -m int lt 0 } { date(60),sub(txn.exp) -m int ge 0 } { var(txn.exp),sub(txn.iat) -m int 1:60 }\n";
+/* Claims into variables: a missing one leaves its variable unset, and a comparison with an unset variable passes. So each rule
+ * below requires what it compares. */
+static const struct claim {
+    const char *variable, *query;
+} claims[] = {
+    { "iss", "'$.iss'" },
+    { "aud", "'$.aud'" },
+    { "iat", "'$.iat','int'" },
+    { "exp", "'$.exp','int'" },
+    { "jti", "'$.jti'" },
+    { "use", "'$.use'" },
+    { "htm", "'$.htm'" },
+    { "hth", "'$.hth'" },
+    { "htu", "'$.htu'" },
+    { "sha", "'$.sha256'" },
+    { "ctype", "'$.ctype'" },
+    { "match", "'$.if_match'" },
+    { "none", "'$.if_none_match'" },
+};
 
-static const char call[] =
-    REFUSE(403, "method") "unless { var(txn.htm) -m found } { method,strcmp(txn.htm) -m int 0 }\n"
-    REFUSE(403, "use") "unless { var(txn.use) -m str read } { method GET } || { var(txn.use) -m str mutate } { method PUT DELETE }\n"
-    REFUSE(403, "host") "unless { var(txn.hth) -m found } { req.fhdr(host),strcmp(txn.hth) -m int 0 }\n"
-    REFUSE(403, "path") "unless { var(txn.htu) -m found } { url,strcmp(txn.htu) -m int 0 }\n"
-    REFUSE(403, "plain path") "unless { url -m reg '^(/[A-Za-z0-9._~!$&\\x27()*+,;=:@-]+)+$' } !{ url -m reg '/[.]{1,2}(/|$)' }\n"
-    REFUSE(411, "length") "if { req.fhdr(transfer-encoding) -m found }\n"
-    REFUSE(411, "length") "unless { method PUT } { req.fhdr_cnt(content-length) eq 1 } { req.body_len,sub(txn.size) -m int 0 }"
-    " || { method GET DELETE } !{ req.fhdr(content-length) -m found } { req.body_len eq 0 }\n"
-    REFUSE(403, "body") "unless { var(txn.sha) -m found } { var(txn.body),strcmp(txn.sha) -m int 0 }\n"
-    REFUSE(403, "content-type") "unless { var(txn.ctype) -m found } { req.fhdr(content-type),strcmp(txn.ctype) -m int 0 }"
-    " || !{ var(txn.ctype) -m found } !{ req.fhdr(content-type) -m found }\n"
-    REFUSE(403, "if-match") "unless { var(txn.match) -m found } { req.fhdr(if-match),strcmp(txn.match) -m int 0 }"
-    " || !{ var(txn.match) -m found } !{ req.fhdr(if-match) -m found }\n"
-    REFUSE(403, "if-none-match") "unless { var(txn.none) -m found } { req.fhdr(if-none-match),strcmp(txn.none) -m int 0 }"
-    " || !{ var(txn.none) -m found } !{ req.fhdr(if-none-match) -m found }\n"
-    REFUSE(403, "precondition") "unless { var(txn.use) -m str read } !{ var(txn.match) -m found } !{ var(txn.none) -m found }"
-    " || { var(txn.use) -m str mutate } { var(txn.match) -m found } !{ var(txn.none) -m found }"
-    " || { var(txn.use) -m str mutate } { var(txn.none) -m str * } !{ var(txn.match) -m found }\n";
+static const struct rule call_rules[] = {
+    /* The numbers' form is looked at in the claims' text, because the converter takes a text or a real for an integer. */
+    { 401, "lifetime",
+        "unless { var(txn.claims) -m reg '[{,]\"exp\":[0-9]{10}[,}]' } { date(),sub(txn.exp) -m int lt 0 }"
+        " { date(60),sub(txn.exp) -m int ge 0 }" },
+    { 401, "lifetime", "unless { var(txn.claims) -m reg '[{,]\"iat\":[0-9]{10}[,}]' } { var(txn.exp),sub(txn.iat) -m int 1:60 }" },
+    { 403, "method", "unless { var(txn.htm) -m found } { method,strcmp(txn.htm) -m int 0 }" },
+    { 403, "use", "unless { var(txn.use) -m str read } { method GET } || { var(txn.use) -m str mutate } { method PUT DELETE }" },
+    { 403, "host", "unless { var(txn.hth) -m found } { req.fhdr(host),strcmp(txn.hth) -m int 0 }" },
+    { 403, "path", "unless { var(txn.htu) -m found } { url,strcmp(txn.htu) -m int 0 }" },
+    { 403, "plain path", "unless { url -m reg '^(/[A-Za-z0-9._~!$&\\x27()*+,;=:@-]+)+$' } !{ url -m reg '/[.]{1,2}(/|$)' }" },
+    { 411, "length", "if { req.fhdr(transfer-encoding) -m found }" },
+    { 411, "length",
+        "unless { method PUT } { req.fhdr_cnt(content-length) eq 1 } { req.body_len,sub(txn.size) -m int 0 }"
+        " || { method GET DELETE } !{ req.fhdr(content-length) -m found } { req.body_len eq 0 }" },
+    { 403, "body", "unless { var(txn.sha) -m found } { var(txn.body),strcmp(txn.sha) -m int 0 }" },
+    { 403, "content-type",
+        "unless { var(txn.ctype) -m found } { req.fhdr(content-type),strcmp(txn.ctype) -m int 0 }"
+        " || !{ var(txn.ctype) -m found } !{ req.fhdr(content-type) -m found }" },
+    { 403, "if-match",
+        "unless { var(txn.match) -m found } { req.fhdr(if-match),strcmp(txn.match) -m int 0 }"
+        " || !{ var(txn.match) -m found } !{ req.fhdr(if-match) -m found }" },
+    { 403, "if-none-match",
+        "unless { var(txn.none) -m found } { req.fhdr(if-none-match),strcmp(txn.none) -m int 0 }"
+        " || !{ var(txn.none) -m found } !{ req.fhdr(if-none-match) -m found }" },
+    { 403, "precondition",
+        "unless { var(txn.use) -m str read } !{ var(txn.match) -m found } !{ var(txn.none) -m found }"
+        " || { var(txn.use) -m str mutate } { var(txn.match) -m found } !{ var(txn.none) -m found }"
+        " || { var(txn.use) -m str mutate } { var(txn.none) -m str * } !{ var(txn.match) -m found }" },
+    { 403, "id", "unless { var(txn.jti) -m found } { var(txn.jti) -m len 43 }" },
+};
 
 /* Single use. The counter is incremented and read under one lock. A table that is full takes no new id (nopurge), and then nothing
- * is counted, and refused. "since" is the moment from which all used ids are known: of this process's start, or of the first one's in
- * a chain of reloads, each of which handed its table, and this row in it, to the next. Reads are not counted. */
-static const char once[] =
-    REFUSE(403, "id") "unless { var(txn.jti) -m found } { var(txn.jti) -m len 43 }\n"
-    "  acl counted var(txn.use) -m str mutate\n"
-    REFUSE(503, "stopping") "if counted { stopping }\n"
-    "  http-request set-var(txn.since) str(since),table_gpt0 if counted\n"
-    "  http-request track-sc1 str(since) if counted\n"
-    "  http-request sc-set-gpt0(1) var(proc.start) if counted { var(txn.since) -m int 0 }\n"
-    "  http-request set-var(txn.since) var(proc.start) if counted { var(txn.since) -m int 0 }\n"
-    REFUSE(503, "restarted") "if counted !{ var(txn.iat),sub(txn.since) -m int gt 0 }\n"
-    "  http-request track-sc0 var(txn.jti) if counted\n"
-    REFUSE(403, "used") "if counted !{ sc0_inc_gpc0 eq 1 }\n"
-    "  # What the credential doesn't speak of doesn't pass: Content-Range and the like change what a call does.\n"
-    "  http-request del-header ^(?!(host|content-length|content-type|if-match|if-none-match)$) -m reg\n";
+ * is counted, and refused. "since" is the moment from which all used ids are known: of this process's start, or of the first one's
+ * in a chain of reloads, each of which handed its table, and this row in it, to the next. Reads are not counted. */
+static const struct rule once_rules[] = {
+    { .when = "acl counted var(txn.use) -m str mutate" },
+    { 503, "stopping", "if counted { stopping }" },
+    { .when = "http-request set-var(txn.since) str(since),table_gpt0 if counted" },
+    { .when = "http-request track-sc1 str(since) if counted" },
+    { .when = "http-request sc-set-gpt0(1) var(proc.start) if counted { var(txn.since) -m int 0 }" },
+    { .when = "http-request set-var(txn.since) var(proc.start) if counted { var(txn.since) -m int 0 }" },
+    { 503, "restarted", "if counted !{ var(txn.iat),sub(txn.since) -m int gt 0 }" },
+    { .when = "http-request track-sc0 var(txn.jti) if counted" },
+    { 403, "used", "if counted !{ sc0_inc_gpc0 eq 1 }" },
+    /* What the credential doesn't speak of doesn't pass: Content-Range and the like change what a call does. */
+    { .when = "http-request del-header ^(?!(host|content-length|content-type|if-match|if-none-match)$) -m reg" },
+};
+
+static result put_rule(const struct rule *r, struct buf *out)
+{
+    if (!r->status)
+        return buf_printf(out, "  %s\n", r->when);
+    return buf_printf(
+        out, "  http-request return status %u content-type text/plain string \"%s\" %s\n", r->status, r->words, r->when);
+}
+
+static result put_rules(const struct rule *rules, unsigned n, struct buf *out)
+{
+    for (unsigned i = 0; i < n; i++)
+        TRY(put_rule(&rules[i], out));
+    return OK;
+}
+#define PUT_RULES(rules, out) put_rules((rules), sizeof(rules) / sizeof *(rules), (out))
+
+static result put_claims(struct buf *out)
+{
+    TRY(buf_text(out, "  http-request set-var(txn.claims) var(txn.token),word(2,.),ub64dec\n"));
+    for (unsigned i = 0; i < sizeof claims / sizeof *claims; i++)
+        TRY(buf_printf(
+            out, "  http-request set-var(txn.%s) var(txn.token),jwt_payload_query(%s)\n", claims[i].variable, claims[i].query));
+    return OK;
+}
+
+/* Who may mint: a key known here, which the revocation authority still allows. */
+static result put_keys(const struct fence_haproxy_args *a, struct buf *out)
+{
+    for (unsigned i = 0; i < a->keys_n; i++)
+        TRY(put_key(a, a->keys[i], out));
+    TRY(put_rule(&(struct rule){ 401, "signature", "unless { var(txn.kid) -m found }" }, out));
+    return buf_printf(out,
+        "  http-request return status 401 content-type text/plain string revoked unless { var(txn.kid),map_str(%s/" FENCE_MAP_FILE
+        ") -m str allowed }\n",
+        a->target->fence.directory);
+}
+
+/* Which broker it is for, which target, and what lies under that. */
+static result put_place(const struct fence_haproxy_args *a, struct buf *out)
+{
+    struct span authority, path;
+    TRY(prefix_split(a->target->prefix, &authority, &path));
+    TRY(buf_printf(out,
+        "  http-request return status 403 content-type text/plain string issuer unless { var(txn.iss) -m str https://%s/%s }\n",
+        a->config->domain, a->config->instance));
+    TRY(buf_printf(out,
+        "  http-request return status 403 content-type text/plain string audience unless { var(txn.aud) -m str %s }\n",
+        a->target->audience));
+    return buf_printf(out,
+        "  http-request return status 403 content-type text/plain string \"not here\" unless { req.fhdr(host) -m str '%.*s' } { "
+        "url -m beg '%.*s' }\n",
+        (int)authority.n, (const char *)authority.p, (int)path.n, (const char *)path.p);
+}
 
 static result put_frontend(const struct fence_haproxy_args *a, struct buf *out)
 {
     const struct config_http_fence *f = &a->target->fence;
-    struct span authority, path;
-    TRY(prefix_split(a->target->prefix, &authority, &path));
     TRY(buf_printf(out,
         "frontend fence\n"
         "  bind %s ssl crt %s alpn http/1.1 ssl-min-ver TLSv1.2\n"
         "  # %lld mutations a second, each remembered for %d seconds.\n"
-        "  stick-table type string len 44 size %lld expire %ds nopurge store gpc0,gpt0 peers seb\n",
+        "  stick-table type string len 44 size %lld expire %ds nopurge store gpc0,gpt0 peers seb\n"
+        "  http-request set-var(txn.token) http_auth_bearer\n",
         f->listen, f->certificate, (long long)a->rate, REMEMBER_S, (long long)a->rate * REMEMBER_S, REMEMBER_S));
-    TRY(buf_text(out, form));
-    for (unsigned i = 0; i < a->keys_n; i++)
-        TRY(put_key(a, a->keys[i], out));
-    TRY(buf_text(out, REFUSE(401, "signature") "unless { var(txn.kid) -m found }\n"));
-    TRY(buf_printf(out, REFUSE(401, "revoked") "unless { var(txn.kid),map_str(%s/" FENCE_MAP_FILE ") -m str allowed }\n", f->directory));
-    TRY(buf_text(out, claims));
-    TRY(buf_text(out, "  http-request set-var(txn.body)  req.body,sha2(256),hex,lower\n"
-                      "  http-request set-var(txn.size)  req.body_size\n"));
-    TRY(buf_text(out, lifetime));
-    TRY(buf_printf(out, REFUSE(403, "issuer") "unless { var(txn.iss) -m str https://%s/%s }\n", a->config->domain, a->config->instance));
-    TRY(buf_printf(out, REFUSE(403, "audience") "unless { var(txn.aud) -m str %s }\n", a->target->audience));
-    TRY(buf_printf(out, REFUSE(403, "not here") "unless { req.fhdr(host) -m str '%.*s' } { url -m beg '%.*s' }\n", (int)authority.n,
-        (const char *)authority.p, (int)path.n, (const char *)path.p));
-    TRY(buf_text(out, call));
-    TRY(buf_text(out, once));
+    TRY(PUT_RULES(form_rules, out));
+    TRY(put_keys(a, out));
+    TRY(put_claims(out));
+    TRY(buf_text(out, "  http-request set-var(txn.body) req.body,sha2(256),hex,lower\n"
+                      "  http-request set-var(txn.size) req.body_size\n"));
+    TRY(put_place(a, out));
+    TRY(PUT_RULES(call_rules, out));
+    TRY(PUT_RULES(once_rules, out));
     return buf_text(out, "  default_backend service\n");
 }
 
@@ -241,7 +305,8 @@ result fence_haproxy(const struct fence_haproxy_args *a, struct buf *out, const 
     TRY(words_check(a, ret_where));
     TRY(want(is_ok(prefix_split(a->target->prefix, &authority, &path)), "targets.*.prefix", ret_where));
     /* A prefix holds no quote but the single one, which would end the quoted word. */
-    TRY(want(is_word(a->target->prefix, "~!$&()*+,;=:@/[]"), "targets.*.prefix: a quote can't be written into the fence", ret_where));
+    TRY(want(
+        is_word(a->target->prefix, "~!$&()*+,;=:@/[]"), "targets.*.prefix: a quote can't be written into the fence", ret_where));
     TRY(put_head(a, out));
     TRY(put_frontend(a, out));
     struct span host = host_of(f->backend);

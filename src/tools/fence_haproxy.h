@@ -1,5 +1,5 @@
-/* The configuration that makes HAProxy (2.6 and later) hold an http target's calls to what the broker's credential says. Pure: words
- * in, text out. */
+/* The configuration that makes HAProxy (2.6 and later) hold an http target's calls to what the broker's credential says. Pure:
+ * words in, text out. */
 #ifndef SEB_TOOLS_FENCE_HAPROXY_H
 #define SEB_TOOLS_FENCE_HAPROXY_H
 
@@ -13,11 +13,12 @@
 struct fence_haproxy_args {
     const struct config *config;
     const struct config_target *target; /* has_fence */
-    const struct pubkey *const *keys;   /* mint keys, 1 to FENCE_KEYS_MAX, ES256 */
+    const struct pubkey *const *keys; /* mint keys, 1 to FENCE_KEYS_MAX, ES256 */
     unsigned keys_n;
     int64_t rate; /* mutations a second that it must remember, 1 to FENCE_RATE_MAX */
 };
-/* Appends haproxy.cfg. A value of the configuration that could mean anything but itself there is refused: no_config, with *ret_where. */
+/* Appends haproxy.cfg. A value of the configuration that could mean anything but itself there is refused: no_config, with
+ * *ret_where. */
 MUST_USE result fence_haproxy(const struct fence_haproxy_args *a, struct buf *out, const char **ret_where);
 /* Names of the files beside it: mint-<kid>.pem. */
 MUST_USE result fence_key_file(const struct pubkey *key, struct buf *out);

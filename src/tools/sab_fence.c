@@ -266,10 +266,17 @@ static result options_read(int argc, char **argv, struct order *o)
     optind = 0; /* the caller's own options were read with it */
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (c) {
-        case 's': o->socket = optarg; break;
-        case 'm': o->map = optarg; break;
-        case 'h': fputs(help, stdout); exit(EXIT_SUCCESS);
-        default: return fail(E_usage);
+        case 's':
+            o->socket = optarg;
+            break;
+        case 'm':
+            o->map = optarg;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            exit(EXIT_SUCCESS);
+        default:
+            return fail(E_usage);
         }
     }
     if (optind != argc - 1 || !o->socket || !o->map || !is_plain(o->map))

@@ -151,21 +151,37 @@ static result rate_option(const char *text, int64_t *ret)
 static result options_read(int argc, char **argv, struct options *o)
 {
     static const struct option names[] = {
-        { "target", required_argument, NULL, 't' }, { "keys", required_argument, NULL, 'k' },
-        { "rate", required_argument, NULL, 'r' },   { "write", required_argument, NULL, 'w' },
-        { "config", required_argument, NULL, 'c' }, { "help", no_argument, NULL, 'h' },
+        { "target", required_argument, NULL, 't' },
+        { "keys", required_argument, NULL, 'k' },
+        { "rate", required_argument, NULL, 'r' },
+        { "write", required_argument, NULL, 'w' },
+        { "config", required_argument, NULL, 'c' },
+        { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
     optind = 0; /* the caller's own options were read with it */
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (c) {
-        case 't': o->target = optarg; break;
-        case 'k': TRY(keys_option(optarg, o)); break;
-        case 'r': TRY(rate_option(optarg, &o->rate)); break;
-        case 'w': o->write = optarg; break;
-        case 'c': o->config = optarg; break;
-        case 'h': fputs(help, stdout); exit(EXIT_SUCCESS);
-        default: return fail(E_usage);
+        case 't':
+            o->target = optarg;
+            break;
+        case 'k':
+            TRY(keys_option(optarg, o));
+            break;
+        case 'r':
+            TRY(rate_option(optarg, &o->rate));
+            break;
+        case 'w':
+            o->write = optarg;
+            break;
+        case 'c':
+            o->config = optarg;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            exit(EXIT_SUCCESS);
+        default:
+            return fail(E_usage);
         }
     }
     bool one = optind == argc - 1 && span_is(span_text(argv[optind]), "haproxy");
@@ -194,7 +210,11 @@ int sebctl_fence(int argc, char **argv)
     if (!is_ok(r))
         return say("mint keys", r, NULL);
     const struct fence_haproxy_args args = {
-        .config = config, .target = target, .keys = (const struct pubkey *const *)keys.key, .keys_n = keys.n, .rate = o.rate,
+        .config = config,
+        .target = target,
+        .keys = (const struct pubkey *const *)keys.key,
+        .keys_n = keys.n,
+        .rate = o.rate,
     };
     r = fence_haproxy(&args, &text, &where);
     if (!is_ok(r))

@@ -45,8 +45,9 @@ static CURL *floor_new(const char *ca, const char *url, const char *token)
     must(is_ok(buf_printf(&header, "Authorization: Bearer %s", token)) && is_ok(buf_u8(&header, 0)), "token");
     struct curl_slist *headers = curl_slist_append(curl_slist_append(NULL, (const char *)header.p), "Accept:");
     must(easy && curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK && curl_easy_setopt(easy, CURLOPT_CAINFO, ca) == CURLE_OK &&
-            curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers) == CURLE_OK &&
-            curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop) == CURLE_OK, "floor");
+             curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers) == CURLE_OK &&
+             curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop) == CURLE_OK,
+        "floor");
     return easy;
 }
 
@@ -54,7 +55,8 @@ static int64_t floor_once(CURL *easy)
 {
     int64_t from = clock_mono_us();
     long status = 0;
-    must(curl_easy_perform(easy) == CURLE_OK && curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK && status == 200,
+    must(curl_easy_perform(easy) == CURLE_OK && curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK &&
+             status == 200,
         "floor: no 200");
     return clock_mono_us() - from;
 }
@@ -72,7 +74,8 @@ static void start(struct bench *b)
     struct secret *authorization;
     must(is_ok(call_authorization(b->token, &authorization)), "token");
     must(is_ok(calls_start(b->calls,
-             &(struct call_args){ .slot = ++b->slot, .peer = &b->peer, .plan = &b->plan, .authorization = authorization })), "start");
+             &(struct call_args){ .slot = ++b->slot, .peer = &b->peer, .plan = &b->plan, .authorization = authorization })),
+        "start");
 }
 
 static void take_one(struct bench *b)

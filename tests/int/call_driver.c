@@ -55,8 +55,11 @@ static bool begin(struct calls *c, const struct call_peer *peer, char *words[LIN
     body_of(words[7], &body);
     result r = call_authorization(span_text(words[3]), &authorization);
     if (is_ok(r))
-        r = calls_start(c, &(struct call_args){ .slot = strtoull(words[0], NULL, 10), .peer = peer, .plan = &plan,
-                               .body = buf_span(&body), .authorization = authorization });
+        r = calls_start(c, &(struct call_args){ .slot = strtoull(words[0], NULL, 10),
+                               .peer = peer,
+                               .plan = &plan,
+                               .body = buf_span(&body),
+                               .authorization = authorization });
     if (!is_ok(r))
         printf("%s refused %s\n", words[0], code_name(code_of(r)));
     return is_ok(r);
@@ -117,7 +120,10 @@ int main(int argc, char **argv)
         return 2;
     must(file_read(argv[1], 65536, &ca), argv[1]);
     const struct call_peer peer = {
-        .ca = buf_span(&ca), .host = argv[2], .timeout_ms = strtoll(argv[3], NULL, 10), .answer_bytes = strtoll(argv[4], NULL, 10),
+        .ca = buf_span(&ca),
+        .host = argv[2],
+        .timeout_ms = strtoll(argv[3], NULL, 10),
+        .answer_bytes = strtoll(argv[4], NULL, 10),
     };
     must(calls_new(&c), "new");
     while (getline(&line, &room, stdin) > 0) {

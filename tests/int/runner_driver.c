@@ -44,7 +44,8 @@ static int sealed(const char *path)
     check(config_canonical(buf_span(&text), &form), path);
     int fd = memfd_create("config", MFD_ALLOW_SEALING);
     must(fd >= 0 && write(fd, form.p, form.n) == (ssize_t)form.n &&
-            fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0, "memfd");
+             fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0,
+        "memfd");
     return fd;
 }
 
@@ -134,8 +135,8 @@ static void finish(struct played *p, unsigned n)
             say_exit(p);
         check(answer_read(m.fields, &a), "answer");
         line[i].slot = m.slot;
-        snprintf(line[i].text, sizeof line[i].text, "%s %s %u %" PRIu64, phases[a.phase], code_name((enum seb_code)a.code), a.http_status,
-            a.body_length);
+        snprintf(line[i].text, sizeof line[i].text, "%s %s %u %" PRIu64, phases[a.phase], code_name((enum seb_code)a.code),
+            a.http_status, a.body_length);
     }
     qsort(line, n, sizeof *line, by_slot);
     for (unsigned i = 0; i < n; i++)
@@ -152,11 +153,20 @@ static void send_call(struct played *p, char *const *w, bool half)
 {
     AUTO_BUF fields = BUF(LINK_PACKET_MAX - 64);
     const struct call_message m = {
-        .use = (uint8_t)strtoul(w[1], NULL, 10), .target = word(w[2]), .method = word(w[3]), .url = word(w[4]), .credential = word(w[5]),
-        .precondition = word(w[6]), .precondition_value = word(w[7]), .media_type = word(w[8]), .body = word(w[9]),
+        .use = (uint8_t)strtoul(w[1], NULL, 10),
+        .target = word(w[2]),
+        .method = word(w[3]),
+        .url = word(w[4]),
+        .credential = word(w[5]),
+        .precondition = word(w[6]),
+        .precondition_value = word(w[7]),
+        .media_type = word(w[8]),
+        .body = word(w[9]),
     };
     check(call_put(&fields, &m), "call");
-    check(link_send(p->keeper, MESSAGE_CALL, strtoull(w[0], NULL, 10), span_part(buf_span(&fields), 0, half ? fields.n / 2 : fields.n)), "send");
+    check(link_send(
+              p->keeper, MESSAGE_CALL, strtoull(w[0], NULL, 10), span_part(buf_span(&fields), 0, half ? fields.n / 2 : fields.n)),
+        "send");
     check(link_flush(p->keeper), "send");
 }
 

@@ -8,16 +8,26 @@
 static struct call_message read_call(void)
 {
     return (struct call_message){
-        .use = CALL_READ, .target = span_text("docs"), .method = span_text("GET"), .url = span_text(PREFIX "a"), .credential = span_text("a.b.c"),
+        .use = CALL_READ,
+        .target = span_text("docs"),
+        .method = span_text("GET"),
+        .url = span_text(PREFIX "a"),
+        .credential = span_text("a.b.c"),
     };
 }
 
 static struct call_message put_call(void)
 {
     return (struct call_message){
-        .use = CALL_MUTATE, .target = span_text("docs"), .method = span_text("PUT"), .url = span_text(PREFIX "a"),
-        .precondition = span_text("If-Match"), .precondition_value = span_text("\"e\""), .media_type = span_text("text/plain"),
-        .credential = span_text("a.b.c"), .body = span_text("two"),
+        .use = CALL_MUTATE,
+        .target = span_text("docs"),
+        .method = span_text("PUT"),
+        .url = span_text(PREFIX "a"),
+        .precondition = span_text("If-Match"),
+        .precondition_value = span_text("\"e\""),
+        .media_type = span_text("text/plain"),
+        .credential = span_text("a.b.c"),
+        .body = span_text("two"),
     };
 }
 
@@ -40,15 +50,17 @@ static void is(struct room *r, const char *name, enum seb_code want, struct call
     struct call_plan plan = { 0 };
     check_code(&r->checks, runner_plan(&m, r->peer, 2, &peer, &plan), want, name);
     if (want == E_ok)
-        check_that(&r->checks, peer == &r->peer[1] && span_equal(span_text(plan.url), m.url) &&
-                span_equal(span_text(plan.method), m.method) && span_equal(span_text(plan.precondition_value), m.precondition_value), name);
+        check_that(&r->checks,
+            peer == &r->peer[1] && span_equal(span_text(plan.url), m.url) && span_equal(span_text(plan.method), m.method) &&
+                span_equal(span_text(plan.precondition_value), m.precondition_value),
+            name);
     else
         check_that(&r->checks, !peer && !plan.method, "outputs stay as they are");
 }
-#define ILLEGAL(name, of, member, text)  \
-    do {                                 \
-        struct call_message m_ = of();   \
-        m_.member = span_text(text);     \
+#define ILLEGAL(name, of, member, text)     \
+    do {                                    \
+        struct call_message m_ = of();      \
+        m_.member = span_text(text);        \
         is(r, name, E_illegal_message, m_); \
     } while (0)
 
@@ -105,12 +117,21 @@ static void test_answers(struct checks *c)
     for (unsigned i = 0; i < 3; i++) {
         AUTO_BUF fields = BUF(4096);
         struct answer_message m = { .code = 1 };
-        struct call_answer a = { .phase = rows[i].phase, .code = E_no_answer, .foreign = 7, .status = 200, .has_etag = true, .etag = "\"e\"",
-            .has_body = true, .body_sha256 = sha256(span_text("x")), .body_length = 1 };
+        struct call_answer a = { .phase = rows[i].phase,
+            .code = E_no_answer,
+            .foreign = 7,
+            .status = 200,
+            .has_etag = true,
+            .etag = "\"e\"",
+            .has_body = true,
+            .body_sha256 = sha256(span_text("x")),
+            .body_length = 1 };
         check_code(c, runner_answer(&a, &fields), E_ok, "an answer is put");
         check_code(c, answer_read(buf_span(&fields), &m), E_ok, "and read");
-        check_that(c, m.phase == rows[i].want && m.code == E_no_answer && m.foreign == 7 && m.http_status == 200 && m.has_etag &&
-                span_is(m.etag, "\"e\"") && m.has_body && digest_equal(&m.body_sha256, &a.body_sha256) && m.body_length == 1, "the same");
+        check_that(c,
+            m.phase == rows[i].want && m.code == E_no_answer && m.foreign == 7 && m.http_status == 200 && m.has_etag &&
+                span_is(m.etag, "\"e\"") && m.has_body && digest_equal(&m.body_sha256, &a.body_sha256) && m.body_length == 1,
+            "the same");
     }
 }
 

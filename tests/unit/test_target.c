@@ -10,8 +10,14 @@
 static struct target_mutation put_of(const char *resource)
 {
     return (struct target_mutation){
-        .operation = "PUT", .resource = resource, .has_body = true, .body_length = 3, .body_sha256 = sha256(span_text("two")),
-        .media_type = "text/plain", .has_etag = true, .etag = "\"e\"",
+        .operation = "PUT",
+        .resource = resource,
+        .has_body = true,
+        .body_length = 3,
+        .body_sha256 = sha256(span_text("two")),
+        .media_type = "text/plain",
+        .has_etag = true,
+        .etag = "\"e\"",
     };
 }
 
@@ -31,16 +37,61 @@ static void scope_is(struct checks *c, const char *name, enum seb_code want, con
 static void test_resources(struct checks *c)
 {
     static const char *const good[] = {
-        PREFIX "a", PREFIX "a/b/c", PREFIX "...", PREFIX ".a", PREFIX "a.", PREFIX "A-Za-z0-9._~!$&'()*+,;=:@-", PREFIX "a:b@c",
+        PREFIX "a",
+        PREFIX "a/b/c",
+        PREFIX "...",
+        PREFIX ".a",
+        PREFIX "a.",
+        PREFIX "A-Za-z0-9._~!$&'()*+,;=:@-",
+        PREFIX "a:b@c",
     };
     static const char *const bad[] = {
-        "", "a", "/d/a", PREFIX, PREFIX "/a", PREFIX "a/", PREFIX "a//b", PREFIX ".", PREFIX "..", PREFIX "./a", PREFIX "../a",
-        PREFIX "a/.", PREFIX "a/..", PREFIX "a/../b", PREFIX "a?", PREFIX "a?x", PREFIX "a#", PREFIX "a#f", PREFIX "%61", PREFIX "a%2fb",
-        PREFIX "a b", PREFIX "a\tb", PREFIX "a\nb", PREFIX "a\\b", PREFIX "a\"b", PREFIX "a<b", PREFIX "a|b", PREFIX "a^b", PREFIX "a`b",
-        PREFIX "a{b", PREFIX "\x7f", PREFIX "\xc3\xa9", PREFIX "a[b]", "http://docs.example:8443/d/a", "HTTPS://docs.example:8443/d/a",
-        "https://docs.example/d/a", "https://docs.example:8443/da", "https://docs.example:8443/D/a", "https://u@docs.example:8443/d/a",
-        "https://u:p@docs.example:8443/d/a", "https://docs.example:8443@evil/d/a", "https://other:8443/d/a", "https:///d/a",
-        "https://docs.example:8443", " " PREFIX "a", PREFIX "a ",
+        "",
+        "a",
+        "/d/a",
+        PREFIX,
+        PREFIX "/a",
+        PREFIX "a/",
+        PREFIX "a//b",
+        PREFIX ".",
+        PREFIX "..",
+        PREFIX "./a",
+        PREFIX "../a",
+        PREFIX "a/.",
+        PREFIX "a/..",
+        PREFIX "a/../b",
+        PREFIX "a?",
+        PREFIX "a?x",
+        PREFIX "a#",
+        PREFIX "a#f",
+        PREFIX "%61",
+        PREFIX "a%2fb",
+        PREFIX "a b",
+        PREFIX "a\tb",
+        PREFIX "a\nb",
+        PREFIX "a\\b",
+        PREFIX "a\"b",
+        PREFIX "a<b",
+        PREFIX "a|b",
+        PREFIX "a^b",
+        PREFIX "a`b",
+        PREFIX "a{b",
+        PREFIX "\x7f",
+        PREFIX "\xc3\xa9",
+        PREFIX "a[b]",
+        "http://docs.example:8443/d/a",
+        "HTTPS://docs.example:8443/d/a",
+        "https://docs.example/d/a",
+        "https://docs.example:8443/da",
+        "https://docs.example:8443/D/a",
+        "https://u@docs.example:8443/d/a",
+        "https://u:p@docs.example:8443/d/a",
+        "https://docs.example:8443@evil/d/a",
+        "https://other:8443/d/a",
+        "https:///d/a",
+        "https://docs.example:8443",
+        " " PREFIX "a",
+        PREFIX "a ",
     };
     char name[160];
     for (unsigned i = 0; i < sizeof good / sizeof *good; i++) {
@@ -80,7 +131,8 @@ static void test_scope(struct checks *c)
 {
     struct target_mutation m = put_of(PREFIX "a");
     check_that(c, target_scope("nothing", PREFIX, &m) == E_target_unknown, "an unknown kind");
-    check_that(c, target_scope("http", "https://docs.example:8443/d", &m) == E_resource_invalid, "a prefix that ends within a segment");
+    check_that(
+        c, target_scope("http", "https://docs.example:8443/d", &m) == E_resource_invalid, "a prefix that ends within a segment");
     m.operation = "PATCH";
     scope_is(c, "PATCH", E_operation_unsupported, &m);
     m.operation = "put";
@@ -111,15 +163,17 @@ static void test_scope(struct checks *c)
 static void test_plans(struct checks *c)
 {
     static const char *const usable[] = { "\"e\"", "\"1-2f\"", "\"a,b\"", "\"\\\"", "\"!#~\"" };
-    static const char *const unusable[] = { NULL, "", "\"", "\"\"", "e", "W/\"e\"", "\"e", "e\"", "\"a\"b\"", "\"a b\"", "\"\xc3\xa9\"", "*",
-        "\"a\", \"b\"", "\"a\r\n\"" };
+    static const char *const unusable[] = { NULL, "", "\"", "\"\"", "e", "W/\"e\"", "\"e", "e\"", "\"a\"b\"", "\"a b\"",
+        "\"\xc3\xa9\"", "*", "\"a\", \"b\"", "\"a\r\n\"" };
     struct target_mutation m = put_of(PREFIX "a");
     struct call_plan plan = { .method = NULL };
     check_code(c, target_plan("http", CALL_READ, &m, &plan), E_ok, "a read");
     check_that(c, span_is(span_text(plan.method), "GET") && !plan.precondition && !plan.media_type[0], "reads nothing but");
     check_code(c, target_plan("http", CALL_MUTATE, &m, &plan), E_ok, "a write");
-    check_that(c, span_is(span_text(plan.method), "PUT") && span_is(span_text(plan.precondition), "If-Match") &&
-            span_is(span_text(plan.precondition_value), "\"e\"") && span_is(span_text(plan.media_type), "text/plain"), "as the contract has it");
+    check_that(c,
+        span_is(span_text(plan.method), "PUT") && span_is(span_text(plan.precondition), "If-Match") &&
+            span_is(span_text(plan.precondition_value), "\"e\"") && span_is(span_text(plan.media_type), "text/plain"),
+        "as the contract has it");
     for (unsigned i = 0; i < sizeof usable / sizeof *usable; i++) {
         m.etag = usable[i];
         check_code(c, target_plan("http", CALL_MUTATE, &m, &plan), E_ok, usable[i]);
@@ -131,7 +185,8 @@ static void test_plans(struct checks *c)
     m.absent = true;
     m.has_etag = false;
     check_code(c, target_plan("http", CALL_MUTATE, &m, &plan), E_ok, "create");
-    check_that(c, span_is(span_text(plan.precondition), "If-None-Match") && span_is(span_text(plan.precondition_value), "*"), "only if absent");
+    check_that(c, span_is(span_text(plan.precondition), "If-None-Match") && span_is(span_text(plan.precondition_value), "*"),
+        "only if absent");
     m = put_of(PREFIX "a");
     m.media_type = "text/plain\r\nX: y";
     check_code(c, target_plan("http", CALL_MUTATE, &m, &plan), E_bad_value, "a header in the media type");
@@ -150,7 +205,7 @@ static void claims_are(struct checks *c, const char *name, enum call_use use, co
     AUTO_BUF text = BUF(4096);
     struct call_plan plan;
     bool made = is_ok(target_plan("http", use, m, &plan)) && is_ok(target_claims("http", use, m, &plan, claims)) &&
-        is_ok(json_canonical(claims, &text)) && span_is(buf_span(&text), want);
+                is_ok(json_canonical(claims, &text)) && span_is(buf_span(&text), want);
     check_that(c, made, name);
     if (!made)
         printf("# got %.*s\n", (int)text.n, (const char *)text.p);
@@ -162,18 +217,19 @@ static void test_claims(struct checks *c)
 {
     struct target_mutation m = put_of(PREFIX "a/b");
     claims_are(c, "claims of a write", CALL_MUTATE, &m,
-        "{\"ctype\":\"text/plain\",\"hth\":\"docs.example:8443\",\"htm\":\"PUT\",\"htu\":\"/d/a/b\",\"if_match\":\"\\\"e\\\"\",\"sha256\":\"" TWO
-        "\",\"use\":\"mutate\"}");
+        "{\"ctype\":\"text/plain\",\"hth\":\"docs.example:8443\",\"htm\":\"PUT\",\"htu\":\"/d/a/"
+        "b\",\"if_match\":\"\\\"e\\\"\",\"sha256\":\"" TWO "\",\"use\":\"mutate\"}");
     claims_are(c, "claims of a read", CALL_READ, &m,
         "{\"hth\":\"docs.example:8443\",\"htm\":\"GET\",\"htu\":\"/d/a/b\",\"sha256\":\"" EMPTY "\",\"use\":\"read\"}");
     m.absent = true;
     m.has_etag = false;
     claims_are(c, "claims of a creation", CALL_MUTATE, &m,
-        "{\"ctype\":\"text/plain\",\"hth\":\"docs.example:8443\",\"htm\":\"PUT\",\"htu\":\"/d/a/b\",\"if_none_match\":\"*\",\"sha256\":\"" TWO
-        "\",\"use\":\"mutate\"}");
+        "{\"ctype\":\"text/plain\",\"hth\":\"docs.example:8443\",\"htm\":\"PUT\",\"htu\":\"/d/a/"
+        "b\",\"if_none_match\":\"*\",\"sha256\":\"" TWO "\",\"use\":\"mutate\"}");
     m = delete_of(PREFIX "a");
     claims_are(c, "claims of a deletion", CALL_MUTATE, &m,
-        "{\"hth\":\"docs.example:8443\",\"htm\":\"DELETE\",\"htu\":\"/d/a\",\"if_match\":\"\\\"e\\\"\",\"sha256\":\"" EMPTY "\",\"use\":\"mutate\"}");
+        "{\"hth\":\"docs.example:8443\",\"htm\":\"DELETE\",\"htu\":\"/d/a\",\"if_match\":\"\\\"e\\\"\",\"sha256\":\"" EMPTY
+        "\",\"use\":\"mutate\"}");
 }
 
 static void test_meanings(struct checks *c)
@@ -182,10 +238,29 @@ static void test_meanings(struct checks *c)
         uint32_t status;
         enum call_meaning meaning;
     } rows[] = {
-        { 0, MEANS_OPEN }, { 100, MEANS_OPEN }, { 101, MEANS_OPEN }, { 199, MEANS_OPEN }, { 200, MEANS_APPLIED }, { 201, MEANS_APPLIED },
-        { 202, MEANS_OPEN }, { 204, MEANS_APPLIED }, { 207, MEANS_OPEN }, { 299, MEANS_APPLIED }, { 300, MEANS_OPEN }, { 304, MEANS_OPEN },
-        { 400, MEANS_REJECTED }, { 403, MEANS_REJECTED }, { 404, MEANS_REJECTED }, { 412, MEANS_REJECTED }, { 499, MEANS_REJECTED },
-        { 500, MEANS_OPEN }, { 502, MEANS_OPEN }, { 503, MEANS_OPEN }, { 504, MEANS_OPEN }, { 599, MEANS_OPEN }, { 600, MEANS_OPEN },
+        { 0, MEANS_OPEN },
+        { 100, MEANS_OPEN },
+        { 101, MEANS_OPEN },
+        { 199, MEANS_OPEN },
+        { 200, MEANS_APPLIED },
+        { 201, MEANS_APPLIED },
+        { 202, MEANS_OPEN },
+        { 204, MEANS_APPLIED },
+        { 207, MEANS_OPEN },
+        { 299, MEANS_APPLIED },
+        { 300, MEANS_OPEN },
+        { 304, MEANS_OPEN },
+        { 400, MEANS_REJECTED },
+        { 403, MEANS_REJECTED },
+        { 404, MEANS_REJECTED },
+        { 412, MEANS_REJECTED },
+        { 499, MEANS_REJECTED },
+        { 500, MEANS_OPEN },
+        { 502, MEANS_OPEN },
+        { 503, MEANS_OPEN },
+        { 504, MEANS_OPEN },
+        { 599, MEANS_OPEN },
+        { 600, MEANS_OPEN },
         { 999, MEANS_OPEN },
     };
     char name[64];
