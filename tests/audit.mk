@@ -13,3 +13,6 @@ tests_unit_test_audit_tampered_SOURCES = tests/unit/test_audit_tampered.c
 tests_unit_test_audit_tampered_LDADD = $(AUDIT_TEST_LIBS)
 tests_unit_test_audit_flips_SOURCES = tests/unit/test_audit_flips.c
 tests_unit_test_audit_flips_LDADD = $(AUDIT_TEST_LIBS)
+
+TESTS += tests/int/auditing-by-hand
+EXTRA_DIST += tests/int/auditing-by-hand docs/auditing.md
