@@ -15,7 +15,8 @@ static const char help[] =
     "usage: seb-audit --trust FILE [--expect NOTE-FILE] [--at-least SIZE] [--json] EXPORT-DIR\n"
     "       seb-audit claims --trust FILE EXPORT-DIR INDEX\n"
     "       seb-audit show EXPORT-DIR [FROM [TO]]\n"
-    "Verifies an exported log against the pinned keys in the trust file (sebctl pubkeys --trust): every hash, signature, quote, order,\n"
+    "Verifies an exported log against the pinned keys in the trust file (sebctl pubkeys --trust): every hash, signature, quote, "
+    "order,\n"
     "document and outcome, and judges each decision again.\n"
     "  --trust FILE        the keys and names that this log must be of\n"
     "  --expect NOTE-FILE  a checkpoint that was seen before: the log must contain it\n"
@@ -92,7 +93,8 @@ static int audit_open(struct audit *a, const struct options *o, const char *expo
     if (!is_ok(r))
         return audit_complain(AUDIT_UNREADABLE, export, r);
     r = log_size(&a->export, &a->size);
-    return is_ok(r) ? AUDIT_CLEAN : audit_complain(AUDIT_UNREADABLE, "neither checkpoint nor log.json says how large the log is", r);
+    return is_ok(r) ? AUDIT_CLEAN
+                    : audit_complain(AUDIT_UNREADABLE, "neither checkpoint nor log.json says how large the log is", r);
 }
 
 static int audit(const struct options *o, const char *export)

@@ -1,6 +1,7 @@
-/* The audit: one pass over an export, from its first record to its last. The pass (audit_log.c) reads tiles and records and hands each
- * record, and each tree size that a checkpoint was signed at, to the checks in their order (audit_checks.c). A check keeps what it needs
- * in a struct of its own, says what it finds to the report, and returns only what is this program's own trouble (memory, disk).
+/* The audit: one pass over an export, from its first record to its last. The pass (audit_log.c) reads tiles and records and hands
+ * each record, and each tree size that a checkpoint was signed at, to the checks in their order (audit_checks.c). A check keeps
+ * what it needs in a struct of its own, says what it finds to the report, and returns only what is this program's own trouble
+ * (memory, disk).
  *
  * Memory: some 200 bytes a decision and 30 a document named, whatever the records' size. */
 #ifndef SEB_TOOLS_AUDIT_H
@@ -30,7 +31,7 @@ struct signed_size {
 /* The time that the broker ran, as its records tell: the time from a record to a start after it doesn't count. */
 struct running {
     bool any;
-    int64_t time_ms;   /* of the newest record */
+    int64_t time_ms; /* of the newest record */
     int64_t active_ms; /* since the first */
 };
 
@@ -40,9 +41,9 @@ struct audit {
     struct report report;
     struct summary summary;
     struct keycache *keys;
-    const char *expect;     /* a note's file, or NULL */
-    uint64_t at_least;      /* 0: none wanted */
-    uint64_t size;          /* of the export */
+    const char *expect; /* a note's file, or NULL */
+    uint64_t at_least; /* 0: none wanted */
+    uint64_t size; /* of the export */
     struct frontier frontier; /* of the records up to now */
     struct running running;
     /* Each check's own; NULL where it isn't part of the pass. */
@@ -64,8 +65,8 @@ struct audit_check {
     result (*end)(struct audit *a);
     void (*free)(struct audit *a); /* accepts what begin didn't make */
 };
-extern const struct audit_check check_order, check_runs, check_statements, check_reads, check_decisions, check_outcomes, check_noise,
-    check_quotes, check_documents;
+extern const struct audit_check check_order, check_runs, check_statements, check_reads, check_decisions, check_outcomes,
+    check_noise, check_quotes, check_documents;
 
 /* The whole pass; then the summary is filled in. */
 MUST_USE result audit_pass(struct audit *a);
@@ -106,12 +107,12 @@ MUST_USE result keys_check(struct audit *a, const struct record *r, struct run *
 enum document_kind { DOCUMENT_NEEDED, DOCUMENT_REQUEST, DOCUMENT_BODY };
 /* A JWS by its payload's digest, in the form in which it is stored; views arena. not_found and the export's faults were reported
  * already, where they are to be: the caller passes over what it can't see (*ret_there false). */
-MUST_USE result document_jws(
-    struct audit *a, enum document_kind kind, const struct digest *d, uint64_t index, struct buf *arena, struct jws *ret, bool *ret_there);
+MUST_USE result document_jws(struct audit *a, enum document_kind kind, const struct digest *d, uint64_t index, struct buf *arena,
+    struct jws *ret, bool *ret_there);
 MUST_USE result document_raw(
     struct audit *a, enum document_kind kind, const struct digest *d, uint64_t index, struct buf *out, bool *ret_there);
-/* A certificate, taken apart and parsed; valid until the next call. Its signatures are the caller's to verify. NULL where it can't be
- * had, which was reported. */
+/* A certificate, taken apart and parsed; valid until the next call. Its signatures are the caller's to verify. NULL where it can't
+ * be had, which was reported. */
 struct certified {
     struct jws jws;
     struct certificate certificate;
@@ -131,13 +132,14 @@ struct known_read {
     uint64_t run; /* index of its start */
     bool used;
 };
-/* How long after its credential's end a read's answer may still be rested on: the longest timeout of a target (sebd.json(5)) and what
- * keeper and runner may take. */
+/* How long after its credential's end a read's answer may still be rested on: the longest timeout of a target (sebd.json(5)) and
+ * what keeper and runner may take. */
 #define READ_ANSWER_MS INT64_C(75000)
 /* The read that the record rests on, which is used up by that; NULL where there is none that serves, which was reported. */
 const struct known_read *read_use(struct audit *a, const struct record *r, uint64_t index, const struct digest *certificate);
 
-/* audit_decisions.c: what a contract is to its target, the ETag from live state where the contract has none (NULL: none was read). */
+/* audit_decisions.c: what a contract is to its target, the ETag from live state where the contract has none (NULL: none was read).
+ */
 struct target_mutation mutation_of(const struct contract *c, const struct live_state *live);
 
 /* audit_clock.c: the TPM's clock, from quote to quote, against the records' times. */

@@ -8,21 +8,21 @@
 
 struct checkpoints {
     struct lines *lines;
-    bool any;               /* a note was taken */
-    uint64_t last;          /* its size */
-    bool waiting;           /* a note for a size to come */
+    bool any; /* a note was taken */
+    uint64_t last; /* its size */
+    bool waiting; /* a note for a size to come */
     struct checkpoint next;
     struct digest next_text;
     bool next_verifies;
-    bool diverged;          /* from here on every root differs: said once */
+    bool diverged; /* from here on every root differs: said once */
     struct buf note, newest, expected;
     struct checkpoint expect;
     bool has_expect;
 };
 
 /* Takes the note apart and verifies it; says what is wrong with it. *ret_opened: at least its size can be read. */
-static void open_note(struct audit *a, struct span note, struct where at, struct checkpoint *ret, struct digest *ret_text, bool *ret_opened,
-    bool *ret_verifies)
+static void open_note(struct audit *a, struct span note, struct where at, struct checkpoint *ret, struct digest *ret_text,
+    bool *ret_opened, bool *ret_verifies)
 {
     struct span text;
     *ret_verifies = false;
@@ -61,7 +61,8 @@ static void take_line(struct audit *a, struct span line)
     int64_t size;
     bool opened;
     if (!is_ok(read_line(line, &c->note, &size))) {
-        report_found(&a->report, FOUND_checkpoint_malformed, at_size(c->any ? c->last + 1 : 0), "the line behind size %" PRIu64, c->last);
+        report_found(
+            &a->report, FOUND_checkpoint_malformed, at_size(c->any ? c->last + 1 : 0), "the line behind size %" PRIu64, c->last);
         return;
     }
     open_note(a, buf_span(&c->note), at_size((uint64_t)size), &c->next, &c->next_text, &opened, &c->next_verifies);
@@ -70,8 +71,8 @@ static void take_line(struct audit *a, struct span line)
     if (c->next.size != (uint64_t)size)
         report_found(&a->report, FOUND_checkpoint_malformed, at_size((uint64_t)size), "the note's size is %" PRIu64, c->next.size);
     if (c->any ? c->next.size <= c->last : c->next.size != 0)
-        report_found(&a->report, FOUND_checkpoint_order, at_size(c->next.size), "%s %" PRIu64, c->any ? "behind size" : "the first is of size",
-            c->any ? c->last : c->next.size);
+        report_found(&a->report, FOUND_checkpoint_order, at_size(c->next.size), "%s %" PRIu64,
+            c->any ? "behind size" : "the first is of size", c->any ? c->last : c->next.size);
     c->any = true;
     c->last = c->next.size;
     c->waiting = true;
@@ -106,7 +107,8 @@ static result read_newest(struct audit *a)
     if (is_ok(r))
         open_note(a, buf_span(&c->newest), at_size(a->size), &note, &text, &opened, &verifies);
     else if (is_exports_fault(r))
-        report_found(&a->report, code_of(r) == E_not_found ? FOUND_file_missing : FOUND_checkpoint_malformed, at_file(), "checkpoint");
+        report_found(
+            &a->report, code_of(r) == E_not_found ? FOUND_file_missing : FOUND_checkpoint_malformed, at_file(), "checkpoint");
     else
         return r;
     return OK;
@@ -201,7 +203,8 @@ static void check_end(struct audit *a, bool whole)
     if (c->waiting && whole)
         report_found(&a->report, FOUND_checkpoint_order, at_size(c->next.size), "the export has %" PRIu64 " records", a->size);
     if (c->lines && whole && !c->waiting && !span_equal(buf_span(&c->note), buf_span(&c->newest)))
-        report_found(&a->report, FOUND_checkpoint_newest, at_size(a->size), "the last of checkpoints.jsonl is of size %" PRIu64, c->last);
+        report_found(
+            &a->report, FOUND_checkpoint_newest, at_size(a->size), "the last of checkpoints.jsonl is of size %" PRIu64, c->last);
     if (c->has_expect && c->expect.size > a->size)
         report_found(&a->report, FOUND_tail_cut, at_size(a->size), "expected: %" PRIu64, c->expect.size);
     if (a->at_least > a->size)

@@ -1,5 +1,5 @@
-/* seb-audit claims: what the credential says that a record allowed. The record decides: claims are a function of it, the certificate and the
- * target's audience (docs/formats.md, "Credential"). */
+/* seb-audit claims: what the credential says that a record allowed. The record decides: claims are a function of it, the
+ * certificate and the target's audience (docs/formats.md, "Credential"). */
 #include "config.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* The TPM's clock against the records' times. A record's time is the broker's word; from quote to quote both must go on alike, or somebody
- * turned the broker's clock, to keep an expired certificate alive, say. */
+/* The TPM's clock against the records' times. A record's time is the broker's word; from quote to quote both must go on alike, or
+ * somebody turned the broker's clock, to keep an expired certificate alive, say. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -8,8 +8,8 @@
 #include "attest/quote.h"
 #include "tools/audit.h"
 
-/* A record's time lies before its quote's by what storing, signing and quoting take, which differs from quote to quote. A TPM's clock may be
- * off by some percent: implementations let TPM2_ClockRateAdjust go up to 15. */
+/* A record's time lies before its quote's by what storing, signing and quoting take, which differs from quote to quote. A TPM's
+ * clock may be off by some percent: implementations let TPM2_ClockRateAdjust go up to 15. */
 #define CLOCK_SLACK_MS 5000
 #define CLOCK_PERCENT 15
 
@@ -23,9 +23,9 @@ struct stamp {
 struct clock_watch {
     struct stamp last; /* the newest quote */
     struct stamp base; /* the first quote of the newest size that was quoted */
-    bool decided;      /* decisions since base */
-    /* The clocks went apart up to the newest quote: said unless a start follows at once, because a new run first quotes what the last one
-     * left, whenever that was. */
+    bool decided; /* decisions since base */
+    /* The clocks went apart up to the newest quote: said unless a start follows at once, because a new run first quotes what the
+     * last one left, whenever that was. */
     bool suspect, suspect_decided;
     int64_t off_ms;
 };
@@ -69,8 +69,8 @@ static void check_growth(struct audit *a, const struct stamp *last, const struct
             last->clock.clock_ms);
 }
 
-/* How far both went apart, beyond what is allowed; 0 where they didn't. While it is off a TPM's clock stands still, so nothing is said
- * across a reset. Before the first record there is no time. */
+/* How far both went apart, beyond what is allowed; 0 where they didn't. While it is off a TPM's clock stands still, so nothing is
+ * said across a reset. Before the first record there is no time. */
 static int64_t went_apart(const struct stamp *from, const struct stamp *to)
 {
     if (!from->any || from->size == 0 || !same_boot(&from->clock, &to->clock) || to->clock.clock_ms < from->clock.clock_ms)
@@ -83,7 +83,8 @@ static int64_t went_apart(const struct stamp *from, const struct stamp *to)
 static void settle(struct audit *a, struct clock_watch *w)
 {
     if (w->suspect && w->suspect_decided)
-        report_found(&a->report, FOUND_clock_disagrees, at_size(w->base.size), "by %" PRId64 " ms since the quote before", w->off_ms);
+        report_found(
+            &a->report, FOUND_clock_disagrees, at_size(w->base.size), "by %" PRId64 " ms since the quote before", w->off_ms);
     else if (w->suspect)
         report_remark(&a->report, REMARK_clock_gap, at_size(w->base.size), "by %" PRId64 " ms since the quote before", w->off_ms);
     w->suspect = false;

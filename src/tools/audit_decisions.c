@@ -1,5 +1,6 @@
-/* The judge runs again on the recorded facts: `now` is the record's time, the certificate and the request lie beside the log, policy and
- * epoch are those in force, and what the log itself knows (whether the certificate was used) is not the record's to say. */
+/* The judge runs again on the recorded facts: `now` is the record's time, the certificate and the request lie beside the log,
+ * policy and epoch are those in force, and what the log itself knows (whether the certificate was used) is not the record's to say.
+ */
 #include "config.h"
 
 #include <inttypes.h>
@@ -11,7 +12,7 @@
 
 struct decisions {
     struct table requests; /* (agent, id) */
-    struct table used;     /* cid of a permit */
+    struct table used; /* cid of a permit */
 };
 
 static result decisions_begin(struct audit *a)
@@ -150,21 +151,23 @@ static void compare_refusal(const struct question *q, const struct refusal *refu
 {
     const struct decision_entry *d = q->d;
     if (d->permitted)
-        report_found(&q->a->report, FOUND_decision_verdict, at_record(q->r->index), "permitted; the judge refuses: %s, %s", refusal->rule,
-            code_name(refusal->code));
+        report_found(&q->a->report, FOUND_decision_verdict, at_record(q->r->index), "permitted; the judge refuses: %s, %s",
+            refusal->rule, code_name(refusal->code));
     else if (!span_is(span_text(d->rule), refusal->rule) || !span_is(span_text(d->code), code_name(refusal->code)))
-        report_found(&q->a->report, FOUND_decision_verdict, at_record(q->r->index), "refused: %s, %s; the judge refuses: %s, %s", d->rule,
-            d->code, refusal->rule, code_name(refusal->code));
+        report_found(&q->a->report, FOUND_decision_verdict, at_record(q->r->index), "refused: %s, %s; the judge refuses: %s, %s",
+            d->rule, d->code, refusal->rule, code_name(refusal->code));
 }
 
 static void compare_permit(const struct question *q, const struct permit *permit)
 {
     const struct decision_entry *d = q->d;
     if (!d->permitted)
-        report_found(&q->a->report, FOUND_decision_verdict, at_record(q->r->index), "refused: %s, %s; the judge permits", d->rule, d->code);
+        report_found(
+            &q->a->report, FOUND_decision_verdict, at_record(q->r->index), "refused: %s, %s; the judge permits", d->rule, d->code);
     else if (d->iat != permit_iat(permit) || d->exp != permit_exp(permit))
-        report_found(&q->a->report, FOUND_decision_lifetime, at_record(q->r->index), "%" PRId64 " to %" PRId64 "; the judge gives %" PRId64
-            " to %" PRId64, d->iat, d->exp, permit_iat(permit), permit_exp(permit));
+        report_found(&q->a->report, FOUND_decision_lifetime, at_record(q->r->index),
+            "%" PRId64 " to %" PRId64 "; the judge gives %" PRId64 " to %" PRId64, d->iat, d->exp, permit_iat(permit),
+            permit_exp(permit));
 }
 
 /* Live state is read only for what every other rule lets pass; so without it there was a refusal. */

@@ -71,8 +71,8 @@ static void report_missing(struct audit *a, enum document_kind kind, const struc
 }
 
 /* The file's bytes into out; *ret_there false where there are none to be had, which is reported. */
-static result read_blob(struct audit *a, enum document_kind kind, const struct digest *d, const char *end, uint64_t index, struct buf *out,
-    bool *ret_there)
+static result read_blob(struct audit *a, enum document_kind kind, const struct digest *d, const char *end, uint64_t index,
+    struct buf *out, bool *ret_there)
 {
     char text[DIGEST_TEXT + 1], name[DIGEST_TEXT + 16];
     uint64_t *old;
@@ -92,7 +92,8 @@ static result read_blob(struct audit *a, enum document_kind kind, const struct d
     return OK;
 }
 
-result document_raw(struct audit *a, enum document_kind kind, const struct digest *d, uint64_t index, struct buf *out, bool *ret_there)
+result document_raw(
+    struct audit *a, enum document_kind kind, const struct digest *d, uint64_t index, struct buf *out, bool *ret_there)
 {
     TRY(read_blob(a, kind, d, "raw", index, out, ret_there));
     struct digest came = sha256(buf_span(out));
@@ -112,8 +113,8 @@ static result take_apart(struct span text, struct buf *arena, struct jws *ret)
     return span_equal(text, buf_span(&again)) ? OK : fail(E_bad_jws);
 }
 
-result document_jws(
-    struct audit *a, enum document_kind kind, const struct digest *d, uint64_t index, struct buf *arena, struct jws *ret, bool *ret_there)
+result document_jws(struct audit *a, enum document_kind kind, const struct digest *d, uint64_t index, struct buf *arena,
+    struct jws *ret, bool *ret_there)
 {
     AUTO_BUF text = BUF(BLOB_MAX);
     TRY(read_blob(a, kind, d, "jws", index, &text, ret_there));
@@ -228,4 +229,6 @@ static result documents_end(struct audit *a)
     return OK;
 }
 
-const struct audit_check check_documents = { .name = "documents", .begin = documents_begin, .end = documents_end, .free = documents_free };
+const struct audit_check check_documents = {
+    .name = "documents", .begin = documents_begin, .end = documents_end, .free = documents_free
+};

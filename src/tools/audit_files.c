@@ -62,10 +62,10 @@ static result open_regular(const struct export_dir *x, const char *name, int *re
     return OK;
 }
 
-static result read_some(int fd, struct span room, size_t *ret_n)
+static result read_some(int fd, void *to, size_t room, size_t *ret_n)
 {
     for (;;) {
-        ssize_t n = read(fd, (uint8_t *)(uintptr_t)room.p, room.n);
+        ssize_t n = read(fd, to, room);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -82,7 +82,7 @@ result export_read(const struct export_dir *x, const char *name, size_t max, str
     AUTO_FD fd = -1;
     TRY(open_regular(x, name, &fd));
     for (;;) {
-        TRY(read_some(fd, SPAN(chunk), &n));
+        TRY(read_some(fd, chunk, sizeof chunk, &n));
         if (n == 0)
             return OK;
         if (n > max - total)

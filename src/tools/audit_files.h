@@ -1,4 +1,5 @@
-/* An export folder, read as something that a stranger made: nothing outside it, no links, no devices, nothing longer than it may be. */
+/* An export folder, read as something that a stranger made: nothing outside it, no links, no devices, nothing longer than it may
+ * be. */
 #ifndef SEB_TOOLS_AUDIT_FILES_H
 #define SEB_TOOLS_AUDIT_FILES_H
 
@@ -20,8 +21,8 @@ bool is_exports_fault(result r);
 struct lines; /* opaque */
 MUST_USE result lines_open(const struct export_dir *x, const char *name, struct lines **ret);
 void lines_close(struct lines *l); /* accepts NULL */
-/* The next line without its newline, valid until the next call; *ret_there false after the last. truncated where the file doesn't end
- * with a newline; too_long, and the line is passed over. */
+/* The next line without its newline, valid until the next call; *ret_there false after the last. truncated where the file doesn't
+ * end with a newline; too_long, and the line is passed over. */
 MUST_USE result lines_next(struct lines *l, struct span *ret, bool *ret_there);
 
 /* Everything in it that isn't a folder, by its name in the folder. */

@@ -18,8 +18,8 @@
 
 static const char *const role_names[ROLES] = { [ROLE_ATTESTATION] = "attestation", [ROLE_RECORD] = "record", [ROLE_MINT] = "mint" };
 
-/* A TPM's key: TPM2_Certify by the attestation key of just this public area, whose attributes say that it was made in this TPM and can't
- * leave it. The attestation key must be restricted, or it would sign whatever it is given, quotes of nothing too. */
+/* A TPM's key: TPM2_Certify by the attestation key of just this public area, whose attributes say that it was made in this TPM and
+ * can't leave it. The attestation key must be restricted, or it would sign whatever it is given, quotes of nothing too. */
 static result tpm_evidence(const json_t *o, const struct pubkey *ak, enum key_role role, const struct digest *kid)
 {
     AUTO_BUF attest = BUF(PART_MAX), signature = BUF(PART_MAX), public = BUF(PART_MAX), name = BUF(2 + DIGEST_SIZE);
@@ -76,7 +76,8 @@ static result p11_evidence(const json_t *o, const struct digest *kid, struct run
     return text_into(o, "serial", run->serial, sizeof run->serial);
 }
 
-static result evidence_read(const struct audit *a, struct span text, const struct key_identity *k, enum key_role role, struct run *run)
+static result evidence_read(
+    const struct audit *a, struct span text, const struct key_identity *k, enum key_role role, struct run *run)
 {
     AUTO_JSON *o = NULL;
     TRY(json_strict(text, EVIDENCE_MAX, &o));

@@ -1,5 +1,6 @@
-/* Tiles and records. Each record is hashed and compared with its place in the hash tile, so that a changed, left out or moved one is named;
- * the tiles above are computed from the records and compared; the checkpoints say whether all of it is what was signed. */
+/* Tiles and records. Each record is hashed and compared with its place in the hash tile, so that a changed, left out or moved one
+ * is named; the tiles above are computed from the records and compared; the checkpoints say whether all of it is what was signed.
+ */
 #include "config.h"
 
 #include <inttypes.h>
@@ -16,9 +17,9 @@
 struct pass {
     struct audit *a;
     struct buf bundle, tile;
-    bool hashes;                              /* the bundle's level 0 tile is whole */
-    struct digest above[LEVELS][TILE_WIDTH];  /* the tiles of level 1 and up that are being filled */
-    bool broken;                              /* a record can't be found: nothing behind it can */
+    bool hashes; /* the bundle's level 0 tile is whole */
+    struct digest above[LEVELS][TILE_WIDTH]; /* the tiles of level 1 and up that are being filled */
+    bool broken; /* a record can't be found: nothing behind it can */
 };
 
 /* A tile into out: false where it isn't there or not of a tile's size, which is reported. */
@@ -36,7 +37,8 @@ static result read_tile(struct audit *a, int level, uint64_t index, size_t max, 
     if (code_of(r) == E_not_found)
         report_found(&a->report, FOUND_tile_missing, at, "%s", path);
     else
-        report_found(&a->report, code_of(r) == E_too_long ? FOUND_tile_trailing : FOUND_file_malformed, at, "%s: %s", path, code_name(code_of(r)));
+        report_found(&a->report, code_of(r) == E_too_long ? FOUND_tile_trailing : FOUND_file_malformed, at, "%s: %s", path,
+            code_name(code_of(r)));
     return OK;
 }
 
@@ -49,7 +51,8 @@ static result read_hashes(struct audit *a, int level, uint64_t index, struct buf
         return OK;
     *ret_there = false;
     report_found(&a->report, out->n < want ? FOUND_tile_truncated : FOUND_tile_trailing,
-        level == 0 ? at_record(index * TILE_WIDTH + out->n / DIGEST_SIZE) : at_file(), "hash tile %" PRIu64 " of level %d", index, level);
+        level == 0 ? at_record(index * TILE_WIDTH + out->n / DIGEST_SIZE) : at_file(), "hash tile %" PRIu64 " of level %d", index,
+        level);
     return OK;
 }
 
@@ -81,7 +84,8 @@ static result check_tile(struct pass *p, int level, uint64_t index)
         if (!span_equal(hash_at(buf_span(&tile), i), digest_span(&p->above[level][i]))) {
             /* The subtree of a hash on this level: 256^level records. */
             uint64_t first = (index * TILE_WIDTH + i) << (8 * level);
-            report_found(&p->a->report, FOUND_tile_mismatch, at_record(first), "hash %u of tile %" PRIu64 " of level %d", i, index, level);
+            report_found(
+                &p->a->report, FOUND_tile_mismatch, at_record(first), "hash %u of tile %" PRIu64 " of level %d", i, index, level);
         }
     return OK;
 }

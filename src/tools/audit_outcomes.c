@@ -6,8 +6,8 @@
 
 #include "tools/audit.h"
 
-/* A run that goes on has some outcome for each of its permits this long after: the longest timeout of a target (sebd.json(5)), what keeper
- * and runner may take, and the time of a write that has to be tried again. */
+/* A run that goes on has some outcome for each of its permits this long after: the longest timeout of a target (sebd.json(5)), what
+ * keeper and runner may take, and the time of a write that has to be tried again. */
 #define OUTCOME_WITHIN_MS INT64_C(120000)
 /* The look at the target begins just behind the read's record. */
 #define LOOK_BEHIND_MS 1000
@@ -17,7 +17,7 @@ struct permitted {
     int64_t time, exp;
     struct digest leaf, certificate;
     char kind[16];
-    bool any;    /* an outcome that isn't final */
+    bool any; /* an outcome that isn't final */
     bool closed; /* the place is free */
 };
 struct outcomes {
@@ -151,7 +151,8 @@ static void check_outcome(struct audit *a, const struct record *r, const struct 
     if (!digest_equal(&e->leaf, &p->leaf))
         report_found(&a->report, FOUND_outcome_leaf, at_record(r->index), "record %" PRIu64, p->index);
     if (!is_sound(e, p))
-        report_found(&a->report, FOUND_outcome_evidence, at_record(r->index), "%s, %s", outcome_name(e->result), evidence_name(e->evidence));
+        report_found(
+            &a->report, FOUND_outcome_evidence, at_record(r->index), "%s, %s", outcome_name(e->result), evidence_name(e->evidence));
     if (read && (read->purpose != READ_RECONCILE || read->decision != p->index))
         report_found(&a->report, FOUND_read_unknown, at_record(r->index), "record %" PRIu64 " is for another", read->index);
     if (is_early(r, p, read))
@@ -176,7 +177,8 @@ static result take_outcome(struct audit *a, const struct record *r)
     struct permitted *p = permit_of(a, e->decision, &done);
     a->summary.outcomes++;
     if (!p) {
-        report_found(&a->report, done ? FOUND_outcome_again : FOUND_outcome_unknown, at_record(r->index), "record %" PRIu64, e->decision);
+        report_found(
+            &a->report, done ? FOUND_outcome_again : FOUND_outcome_unknown, at_record(r->index), "record %" PRIu64, e->decision);
         return OK;
     }
     check_outcome(a, r, p);

@@ -1,5 +1,5 @@
-/* Quotes: what the TPM attests of the log, and when by its own clock. They come in order of the size that they cover, in step with the
- * records (pass_signed_at). docs/auditing.md says why the tolerances are what they are. */
+/* Quotes: what the TPM attests of the log, and when by its own clock. They come in order of the size that they cover, in step with
+ * the records (pass_signed_at). docs/auditing.md says why the tolerances are what they are. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -28,11 +28,11 @@ struct quotes {
     uint64_t last_size;
     struct clock_watch *clock;
     uint64_t policy_epoch, epoch; /* as the records say */
-    bool early;                   /* a run started, and nothing was decided in it */
+    bool early; /* a run started, and nothing was decided in it */
     struct suspect suspect;
-    bool uncovered;               /* a checkpoint that no quote covers yet, */
-    int64_t uncovered_ms;         /* and how long the broker had run by then */
-    bool late;                    /* a permit came too late behind it */
+    bool uncovered; /* a checkpoint that no quote covers yet, */
+    int64_t uncovered_ms; /* and how long the broker had run by then */
+    bool late; /* a permit came too late behind it */
 };
 
 static result quotes_begin(struct audit *a)
@@ -98,7 +98,8 @@ static result next_quote(struct audit *a)
             q->waiting = true;
             a->summary.quotes++;
         } else if (is_exports_fault(r))
-            report_found(&a->report, FOUND_quote_malformed, at_size(q->last_size), "the line behind this size: %s", code_name(code_of(r)));
+            report_found(
+                &a->report, FOUND_quote_malformed, at_size(q->last_size), "the line behind this size: %s", code_name(code_of(r)));
         else
             return r;
     }
@@ -106,7 +107,8 @@ static result next_quote(struct audit *a)
 }
 
 /* Signature, and that the quote is of this note; the epochs that it names. */
-static bool is_bound(struct audit *a, const struct signed_size *s, struct attest *ret, uint64_t *ret_policy_epoch, uint64_t *ret_epoch)
+static bool is_bound(
+    struct audit *a, const struct signed_size *s, struct attest *ret, uint64_t *ret_policy_epoch, uint64_t *ret_epoch)
 {
     const struct quote_line *l = &a->quotes->next;
     struct digest preimage = sha256(buf_span(&l->preimage)), note;
@@ -132,8 +134,8 @@ static void settle_epochs(struct audit *a)
     *s = (struct suspect){ 0 };
 }
 
-/* The keeper quotes what it holds: what is in force, or a statement that it took and whose record follows, or in a run's first moments
- * none yet. */
+/* The keeper quotes what it holds: what is in force, or a statement that it took and whose record follows, or in a run's first
+ * moments none yet. */
 static void check_epochs(struct audit *a, uint64_t size, uint64_t policy_epoch, uint64_t epoch)
 {
     struct quotes *q = a->quotes;
@@ -208,8 +210,8 @@ static void check_permit(struct audit *a, const struct record *r)
     q->late = true;
 }
 
-/* A start right behind a quote: the new run quoted what the last one left before it had its statements. Or the statement that the keeper
- * had taken is recorded now. */
+/* A start right behind a quote: the new run quoted what the last one left before it had its statements. Or the statement that the
+ * keeper had taken is recorded now. */
 static void explain_suspect(struct quotes *q, const struct record *r)
 {
     struct suspect *s = &q->suspect;

@@ -123,8 +123,8 @@ static void check_read(struct audit *a, const struct record *r, const struct cer
     const struct run *run = run_now(a);
     if (!is_certified(a, r, c))
         report_found(&a->report, FOUND_read_uncertified, at_record(r->index), "%s", "");
-    if (!span_is(span_text(e->target), contract->mutation.target) || !span_is(span_text(e->resource), contract->mutation.resource) ||
-        (run && !digest_equal(&e->mint_key, &run->mint.kid)))
+    if (!span_is(span_text(e->target), contract->mutation.target) ||
+        !span_is(span_text(e->resource), contract->mutation.resource) || (run && !digest_equal(&e->mint_key, &run->mint.kid)))
         report_found(&a->report, FOUND_read_mismatch, at_record(r->index), "%s", "");
     if (e->iat != r->e.time / 1000 || e->exp <= e->iat || e->exp - e->iat > longest_life(a, contract))
         report_found(&a->report, FOUND_read_lifetime, at_record(r->index), "%" PRId64 " s", e->exp - e->iat);

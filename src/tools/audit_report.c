@@ -137,7 +137,8 @@ static void print_summary(const struct report *r, const struct summary *s)
     if (s->without_request)
         printf("not judged again: %" PRIu64 " decisions, whose requests were left out of the export\n", s->without_request);
     if (s->without_body)
-        printf("not judged again in all: %" PRIu64 " decisions, whose bodies were left out of the export (their lengths are the requests' word)\n",
+        printf("not judged again in all: %" PRIu64
+               " decisions, whose bodies were left out of the export (their lengths are the requests' word)\n",
             s->without_body);
     if (!s->expected)
         printf("a tail that was cut off can't be seen without --expect or --at-least\n");

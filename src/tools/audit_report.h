@@ -54,8 +54,8 @@ void report_remark(struct report *r, enum remark m, struct where at, const char 
 
 /* What the whole came to. */
 struct summary {
-    uint64_t size, quoted_size;    /* entries exported; covered by the newest quote that verifies */
-    bool has_quote, expected;      /* expected: --expect or --at-least was given */
+    uint64_t size, quoted_size; /* entries exported; covered by the newest quote that verifies */
+    bool has_quote, expected; /* expected: --expect or --at-least was given */
     uint64_t clock_ms;
     uint32_t reset_count, restart_count;
     uint64_t runs, reads, decisions, permits, outcomes, finals, open, checkpoints, quotes, noise;

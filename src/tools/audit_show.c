@@ -42,7 +42,8 @@ static void show_decision(const struct decision_entry *d)
         printf("permit   cid %s, request %s of agent %s, credential for %" PRId64 " s", d->cid, d->request_id,
             short_digest(&d->agent, agent), d->exp - d->iat);
     else
-        printf("refuse   %s: %s; cid %s, request %s of agent %s", d->rule, d->code, d->cid, d->request_id, short_digest(&d->agent, agent));
+        printf("refuse   %s: %s; cid %s, request %s of agent %s", d->rule, d->code, d->cid, d->request_id,
+            short_digest(&d->agent, agent));
     if (d->has_live)
         printf(", live state of record %" PRIu64, d->live.read);
 }

@@ -40,8 +40,8 @@ const struct epoch_statement *epoch_now(const struct audit *a)
 }
 
 /* The statement's parts, verified; false where it can't be had or isn't signed so, which is reported. */
-static result open_statement(struct audit *a, const struct record *r, const struct digest *d, const struct pubkey *pinned, const char *typ,
-    struct buf *arena, struct jws *ret, bool *ret_signed)
+static result open_statement(struct audit *a, const struct record *r, const struct digest *d, const struct pubkey *pinned,
+    const char *typ, struct buf *arena, struct jws *ret, bool *ret_signed)
 {
     TRY(document_jws(a, DOCUMENT_NEEDED, d, r->index, arena, ret, ret_signed));
     if (!*ret_signed || is_ok(verify_statement(pinned, typ, ret)))

@@ -4,8 +4,8 @@
 
 #define TRUST_MAX 65536
 
-static const char *const members[] = { "attestation", "audiences", "domain", "instance", "mint", "origin", "policy", "record", "revocation",
-    NULL };
+static const char *const members[] = { "attestation", "audiences", "domain", "instance", "mint", "origin", "policy", "record",
+    "revocation", NULL };
 
 static result key_read(const json_t *o, const char *name, bool p256, struct pubkey **ret, const char **ret_what)
 {

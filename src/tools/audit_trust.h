@@ -11,7 +11,7 @@ struct trust {
     struct pubkey *record, *attestation, *policy, *revocation; /* owned */
     unsigned mint_n;
     struct digest mint[TRUST_MINT_KEYS]; /* thumbprints */
-    json_t *audiences;                   /* object, or NULL */
+    json_t *audiences; /* object, or NULL */
 };
 /* *ret_what names the member that is wrong; static. */
 MUST_USE result trust_load(const char *path, struct trust *ret, const char **ret_what);

@@ -115,8 +115,8 @@ static result put_token_evidence(const struct aw_soft *s, struct buf *out)
     AUTO_BUF spki = BUF(512);
     TRY(pubkey_spki(testkey_public(s->key[ROLE_MINT]), &spki));
     AUTO_JSON *o = json_pack("{s:{s:b,s:b,s:b,s:b,s:b},s:s,s:s,s:s,s:s}", "attributes", "sensitive", 1, "extractable", 0,
-        "always_sensitive", 1, "never_extractable", 1, "local", s->attributes == 0, "label", "seb-mint", "manufacturer", "SoftHSM project",
-        "model", "SoftHSM v2", "serial", "0123456789abcdef");
+        "always_sensitive", 1, "never_extractable", 1, "local", s->attributes == 0, "label", "seb-mint", "manufacturer",
+        "SoftHSM project", "model", "SoftHSM v2", "serial", "0123456789abcdef");
     must(o != NULL, "evidence");
     TRY(json_put_b64url(o, "spki", buf_span(&spki)));
     return json_canonical(o, out);

@@ -98,8 +98,10 @@ void aw_change_new(struct audit_world *w, const char *cid, const char *id, const
     AUTO_JSON *c = json_deep_copy(w->policy.certificate_json), *q = json_deep_copy(w->policy.request_json);
     json_t *contract = json_object_get(c, "contract");
     struct digest d;
-    *ret = (struct aw_change){ .certificate_text = BUF(JWS_PAYLOAD_MAX), .request_text = BUF(JWS_PAYLOAD_MAX),
-        .arena_c = BUF(JWS_TEXT_MAX), .arena_q = BUF(JWS_TEXT_MAX) };
+    *ret = (struct aw_change){ .certificate_text = BUF(JWS_PAYLOAD_MAX),
+        .request_text = BUF(JWS_PAYLOAD_MAX),
+        .arena_c = BUF(JWS_TEXT_MAX),
+        .arena_q = BUF(JWS_TEXT_MAX) };
     edit_by(c, certificate_edit);
     put_text(c, "cid", cid);
     put_text(q, "id", id);
@@ -271,7 +273,8 @@ struct entry aw_decision(struct audit_world *w, const struct aw_change *c, uint6
     set_text(c->certificate.cid, d->cid, sizeof d->cid);
     set_text(target.kind, d->target_kind, sizeof d->target_kind);
     set_text(target.prefix, d->target_prefix, sizeof d->target_prefix);
-    d->live = (struct live_state){ .read = read, .exists = true, .has_etag = true, .sha256 = live.sha256, .length = sizeof old_body };
+    d->live =
+        (struct live_state){ .read = read, .exists = true, .has_etag = true, .sha256 = live.sha256, .length = sizeof old_body };
     set_text(live.etag, d->live.etag, sizeof d->live.etag);
     struct facts f = { .now_ms = w->now_ms,
         .domain = "prod.example",
@@ -294,12 +297,13 @@ struct entry aw_decision(struct audit_world *w, const struct aw_change *c, uint6
     return e;
 }
 
-struct entry aw_outcome(const struct audit_world *w, uint64_t decision, const struct digest *leaf, enum outcome_result result_,
-    enum evidence evidence)
+struct entry aw_outcome(
+    const struct audit_world *w, uint64_t decision, const struct digest *leaf, enum outcome_result result_, enum evidence evidence)
 {
     struct entry e = { .type = ENTRY_OUTCOME,
         .time = w->now_ms,
-        .outcome = { .decision = decision, .leaf = *leaf, .result = result_, .evidence = evidence, .final = true, .read = NO_INDEX } };
+        .outcome = {
+            .decision = decision, .leaf = *leaf, .result = result_, .evidence = evidence, .final = true, .read = NO_INDEX } };
     if (evidence == EVIDENCE_RESPONSE)
         e.outcome.http_status = result_ == RESULT_APPLIED ? 204 : result_ == RESULT_REJECTED ? 412 : 502;
     if (result_ == RESULT_OPEN && evidence != EVIDENCE_STATE_OTHER)
@@ -375,7 +379,9 @@ void aw_quote_of(struct audit_world *w, const struct checkpoint *c, uint64_t pol
     must(is_ok(quote_preimage(&d, policy_epoch, epoch, &preimage)), "preimage");
     struct digest qualifying = sha256(buf_span(&preimage));
     w->keys.quote(w->keys.ctx, &qualifying, &attest, &der);
-    struct stored_quote q = { .size = store_frontier(w->store)->size, .attest = buf_span(&attest), .signature = buf_span(&der),
+    struct stored_quote q = { .size = store_frontier(w->store)->size,
+        .attest = buf_span(&attest),
+        .signature = buf_span(&der),
         .preimage = buf_span(&preimage) };
     must(is_ok(store_batch_quote(w->batch, &q)), "quote");
     commit(w);
@@ -403,8 +409,8 @@ static void put_jwk(json_t *o, const char *name, const struct pubkey *k)
 void aw_trust(struct audit_world *w)
 {
     AUTO_BUF path = BUF(256), text = BUF(8192);
-    AUTO_JSON *o = json_pack("{s:s,s:s,s:s,s:{s:s},s:[]}", "domain", "prod.example", "instance", "seb-1", "origin", AW_ORIGIN, "audiences",
-        "docs", "documents", "mint");
+    AUTO_JSON *o = json_pack("{s:s,s:s,s:s,s:{s:s},s:[]}", "domain", "prod.example", "instance", "seb-1", "origin", AW_ORIGIN,
+        "audiences", "docs", "documents", "mint");
     json_t *mint = NULL;
     must(is_ok(pubkey_jwk(w->keys.public(w->keys.ctx, ROLE_MINT), &mint)), "mint");
     json_array_append_new(json_object_get(o, "mint"), mint);

@@ -1,5 +1,6 @@
-/* A broker's log as a broker writes it, made step by step with the store library, so that a test can let the broker lie in one place. The
- * keys act through a table: in software (audit_keys.c), or in a real TPM (tests/int/audit_make.c). What fails here aborts the test. */
+/* A broker's log as a broker writes it, made step by step with the store library, so that a test can let the broker lie in one
+ * place. The keys act through a table: in software (audit_keys.c), or in a real TPM (tests/int/audit_make.c). What fails here
+ * aborts the test. */
 #ifndef SEB_TESTS_AUDIT_WORLD_H
 #define SEB_TESTS_AUDIT_WORLD_H
 
@@ -43,7 +44,7 @@ struct audit_world {
     struct policy *in_force; /* as the records say */
     struct epoch_statement epoch;
     struct permit *some_permit; /* what lets a lying broker write a permit */
-    struct digest leaf;         /* of the record put last */
+    struct digest leaf; /* of the record put last */
     uint64_t size;
 };
 void aw_new(struct audit_world *w, const struct aw_keys *keys);
@@ -65,13 +66,14 @@ void aw_change_free(struct aw_change *c);
 /* Records in honest form, with the world's time and run; a test may change them before they are put. */
 struct entry aw_start(struct audit_world *w); /* begins a new run, stores the keys' evidence */
 struct entry aw_stop(const struct audit_world *w);
-struct entry aw_policy(struct audit_world *w);  /* signs the world's policy document and puts it in force */
-struct entry aw_epoch(struct audit_world *w);   /* the same of the revocation epoch */
-struct entry aw_read(struct audit_world *w, const struct aw_change *c, uint64_t reconciles); /* NO_INDEX: for drift; stores the certificate */
+struct entry aw_policy(struct audit_world *w); /* signs the world's policy document and puts it in force */
+struct entry aw_epoch(struct audit_world *w); /* the same of the revocation epoch */
+struct entry aw_read(
+    struct audit_world *w, const struct aw_change *c, uint64_t reconciles); /* NO_INDEX: for drift; stores the certificate */
 /* What the judge says of it; read NO_INDEX: without live state. Stores certificate, request and body. */
 struct entry aw_decision(struct audit_world *w, const struct aw_change *c, uint64_t read, bool used);
-struct entry aw_outcome(const struct audit_world *w, uint64_t decision, const struct digest *leaf, enum outcome_result result,
-    enum evidence evidence);
+struct entry aw_outcome(
+    const struct audit_world *w, uint64_t decision, const struct digest *leaf, enum outcome_result result, enum evidence evidence);
 /* Puts it, and returns its index; its leaf hash is in w->leaf. Time goes on by 5 ms. */
 uint64_t aw_put(struct audit_world *w, const struct entry *e);
 /* A permitted and applied change, in three records; returns the decision's index. */

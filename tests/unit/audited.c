@@ -73,7 +73,8 @@ void check_lie(struct checks *c, struct audit_world *w, enum finding f, uint64_t
     audited_free(&a);
 }
 
-void check_tampered(struct checks *c, struct audit_world *w, const char *name_of_export, enum finding f, uint64_t n, const char *name)
+void check_tampered(
+    struct checks *c, struct audit_world *w, const char *name_of_export, enum finding f, uint64_t n, const char *name)
 {
     struct audited a;
     audited_run(w, name_of_export, NULL, 0, &a);

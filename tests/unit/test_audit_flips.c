@@ -8,7 +8,8 @@
 #include "tests/unit/audited.h"
 
 /* start, policy, epoch, read, permit, outcome, stop: seven records. */
-static const char *const files[] = { "tile/entries/000.p/7", "tile/0/000.p/7", "checkpoint", "checkpoints.jsonl", "quotes.jsonl", "log.json" };
+static const char *const files[] = { "tile/entries/000.p/7", "tile/0/000.p/7", "checkpoint", "checkpoints.jsonl", "quotes.jsonl",
+    "log.json" };
 
 static void make(struct audit_world *w, const struct aw_keys *keys)
 {
@@ -50,7 +51,8 @@ static void set_byte(const char *path, size_t at, uint8_t value)
     must(f && fseek(f, (long)at, SEEK_SET) == 0 && fputc(value, f) != EOF && fclose(f) == 0, path);
 }
 
-/* The log's size must be readable from one of two files, or there is nothing to audit: then the program says so and exits with 3. */
+/* The log's size must be readable from one of two files, or there is nothing to audit: then the program says so and exits with 3.
+ */
 static bool is_readable(const struct audit_world *w)
 {
     AUTO_BUF path = BUF(256);
@@ -98,7 +100,7 @@ static void cuts(struct checks *c, struct audit_world *w, const char *name)
     const char *file = path_of(w, name, &path);
     unsigned missed = 0;
     must(is_ok(file_read(file, content.max, &content)), file);
-    for (size_t n = 0; n < content.n; n += content.n > 1000 ? 7 : 1) {
+    for (size_t n = 0; n<content.n; n += content.n> 1000 ? 7 : 1) {
         must(truncate(file, (off_t)n) == 0, file);
         missed += !is_whole_lines(name, buf_span(&content), n) && is_readable(w) && !is_found(w);
         restore(file, buf_span(&content));

@@ -65,18 +65,18 @@ static void honest(struct checks *c)
     struct aw_change again;
     struct audited a;
     begin(&s);
-    aw_apply(&s.w, "one");                                   /* 3 4 5 */
+    aw_apply(&s.w, "one"); /* 3 4 5 */
     aw_quote(&s.w);
     aw_change_new(&s.w, "one", "two", "", &again);
-    put(&s, aw_decision(&s.w, &again, NO_INDEX, true));      /* 6: certificate_used */
+    put(&s, aw_decision(&s.w, &again, NO_INDEX, true)); /* 6: certificate_used */
     aw_change_free(&again);
     aw_sign(&s.w);
     aw_wait(&s.w, &s.tpm, 60000);
-    put(&s, aw_stop(&s.w));                                  /* 7 */
+    put(&s, aw_stop(&s.w)); /* 7 */
     aw_sign(&s.w);
     aw_quote(&s.w);
     aw_wait(&s.w, &s.tpm, 3600000);
-    put(&s, aw_start(&s.w));                                 /* 8 */
+    put(&s, aw_start(&s.w)); /* 8 */
     aw_sign(&s.w);
     aw_quote(&s.w);
     aw_export(&s.w, "out", NULL);
@@ -309,7 +309,8 @@ static void outcomes(struct checks *c)
     aw_export(&s.w, "open", NULL);
     struct audited a;
     audited_run(&s.w, "open", NULL, 0, &a);
-    check_that(c, a.a.report.findings == 0 && audited_remarked(&a, REMARK_open, 4) && a.a.summary.open == 1, "a permit open at the end is remarked");
+    check_that(c, a.a.report.findings == 0 && audited_remarked(&a, REMARK_open, 4) && a.a.summary.open == 1,
+        "a permit open at the end is remarked");
     audited_free(&a);
     aw_wait(&s.w, &s.tpm, 200000);
     put(&s, aw_stop(&s.w));
@@ -435,7 +436,7 @@ static void runs(struct checks *c)
 
     begin(&s);
     put(&s, aw_stop(&s.w)); /* 3 */
-    aw_apply(&s.w, "one");  /* 4 5 6 */
+    aw_apply(&s.w, "one"); /* 4 5 6 */
     expect(c, &s, FOUND_run_ended, 5, FINDINGS, "a permit after the run's stop");
 
     begin(&s);

@@ -113,7 +113,8 @@ static void drop_line(const struct place *p, const char *name, unsigned n)
     AUTO_BUF old = BUF(FILE_ROOM), new = BUF(FILE_ROOM);
     file_get(p, name, &old);
     size_t from = line_at(buf_span(&old), n), to = line_at(buf_span(&old), n + 1);
-    must(is_ok(buf_put(&new, span_part(buf_span(&old), 0, from))) && is_ok(buf_put(&new, span_part(buf_span(&old), to, old.n))), "lines");
+    must(is_ok(buf_put(&new, span_part(buf_span(&old), 0, from))) && is_ok(buf_put(&new, span_part(buf_span(&old), to, old.n))),
+        "lines");
     file_put(p, name, buf_span(&new));
 }
 
@@ -220,7 +221,8 @@ static void notes(struct checks *c, struct place *p)
     file_get(p, "quotes.jsonl", &b);
     size_t second = line_at(buf_span(&b), 1), third = line_at(buf_span(&b), 2);
     AUTO_BUF swapped = BUF(FILE_ROOM);
-    must(is_ok(buf_put(&swapped, span_part(buf_span(&b), second, third - second))) && is_ok(buf_put(&swapped, buf_span(&b))), "lines");
+    must(is_ok(buf_put(&swapped, span_part(buf_span(&b), second, third - second))) && is_ok(buf_put(&swapped, buf_span(&b))),
+        "lines");
     file_put(p, "quotes.jsonl", buf_span(&swapped));
     check_tampered(c, &p->w, p->name, FOUND_quote_order, NO_INDEX, "quotes out of order");
     fresh(p);
@@ -305,7 +307,8 @@ static void left_out(struct checks *c, struct place *p)
     audited_free(&a);
     aw_export(&p->w, "half", &(struct export_options){ .without_bodies = true });
     audited_run(&p->w, "half", NULL, 0, &a);
-    check_that(c, a.a.report.findings == 0 && a.a.summary.without_request == 0 && a.a.summary.without_body == 5, "bodies left out too");
+    check_that(
+        c, a.a.report.findings == 0 && a.a.summary.without_request == 0 && a.a.summary.without_body == 5, "bodies left out too");
     audited_free(&a);
 }
 
@@ -331,7 +334,8 @@ static void cut(struct place *p, struct buf *newest)
     lines.n = line_at(buf_span(&lines), 2);
     file_put(p, "quotes.jsonl", buf_span(&lines));
     must(is_ok(buf_printf(&line, "{\"domain\":\"prod.example\",\"instance\":\"seb-1\",\"origin\":\"%s\",\"size\":%u}", AW_ORIGIN,
-             (unsigned)size)), "log.json");
+             (unsigned)size)),
+        "log.json");
     file_put(p, "log.json", buf_span(&line));
     buf_clear(&lines);
     file_get(p, "tile/entries/000.p/17", &lines);
