@@ -7,15 +7,20 @@
 
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/req.h>
+#include <nng/supplemental/util/platform.h>
 
 #include "base/clock.h"
 #include "bus/nngs.h"
+
+#define DIAL_TRIES 100
+#define DIAL_PAUSE_MS 10
 
 struct bus_client {
     nng_socket socket;
     bool open;
     nng_aio *aio;
     atomic_bool gone; /* the connection ended */
+    uint32_t last;    /* request id */
     char url[BUS_PATH_MAX + 8];
 };
 
@@ -34,17 +39,27 @@ static void hang_up(struct bus_client *c)
     c->open = false;
 }
 
+/* A full backlog (connect(2): EAGAIN) is others being many at this moment, which passes. */
+static result dial_patiently(struct bus_client *c)
+{
+    int rv = nng_dial(c->socket, c->url, NULL, 0);
+    for (unsigned i = 0; rv == NNG_EAGAIN && i < DIAL_TRIES; i++) {
+        nng_msleep(DIAL_PAUSE_MS);
+        rv = nng_dial(c->socket, c->url, NULL, 0);
+    }
+    return nng_result(rv);
+}
+
+/* Raw REQ: the cooked one sends a request again over a connection that nng opened anew, and nng 1.5 opens one at once half of the times,
+ * whatever NNG_OPT_RECONNMINT says. Here nothing is sent twice. */
 static result dial(struct bus_client *c)
 {
-    TRY(nng_result(nng_req0_open(&c->socket)));
+    TRY(nng_result(nng_req0_open_raw(&c->socket)));
     c->open = true;
     atomic_store(&c->gone, false);
     TRY(nng_result(nng_socket_set_size(c->socket, NNG_OPT_RECVMAXSZ, NNGS_MESSAGE_MAX)));
-    /* Nothing is sent twice: not after a time, and not over a connection that nng opened anew. */
-    TRY(nng_result(nng_socket_set_ms(c->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE)));
-    TRY(nng_result(nng_socket_set_ms(c->socket, NNG_OPT_RECONNMINT, 3600 * 1000)));
     TRY(nng_result(nng_pipe_notify(c->socket, NNG_PIPE_EV_REM_POST, on_leave, c)));
-    return nng_result(nng_dial(c->socket, c->url, NULL, 0));
+    return dial_patiently(c);
 }
 
 static result set_url(struct bus_client *c, const char *path)
@@ -97,7 +112,11 @@ static result send_frame(struct bus_client *c, struct span frame, int timeout_ms
 {
     nng_msg *m = NULL;
     TRY(nng_result(nng_msg_alloc(&m, 0)));
-    int rv = nng_msg_append(m, frame.p, frame.n);
+    /* SP REQ/REP: the last word of the backtrace, the request's id, has its highest bit set. */
+    c->last = (c->last + 1) | UINT32_C(0x80000000);
+    int rv = nng_msg_header_append_u32(m, c->last);
+    if (rv == 0)
+        rv = nng_msg_append(m, frame.p, frame.n);
     if (rv == 0) {
         nng_aio_set_timeout(c->aio, timeout_ms);
         nng_aio_set_msg(c->aio, m);
@@ -109,16 +128,28 @@ static result send_frame(struct bus_client *c, struct span frame, int timeout_ms
     return nng_result(rv);
 }
 
-static result receive_frame(struct bus_client *c, int timeout_ms, struct buf *reply)
+/* The next message: the answer to the last request, or to one that was given up. */
+static result receive_one(struct bus_client *c, int timeout_ms, struct buf *reply, bool *ret_ours)
 {
+    uint32_t id = 0;
     nng_aio_set_timeout(c->aio, timeout_ms);
     nng_recv_aio(c->socket, c->aio);
     TRY(nng_result(finish(c)));
     nng_msg *m = nng_aio_get_msg(c->aio);
+    *ret_ours = nng_msg_header_len(m) == 4 && nng_msg_header_trim_u32(m, &id) == 0 && id == c->last;
     buf_clear(reply);
     result r = buf_put(reply, (struct span){ nng_msg_body(m), nng_msg_len(m) });
     nng_msg_free(m);
     return r;
+}
+
+static result receive_answer(struct bus_client *c, int64_t deadline_ms, struct buf *reply)
+{
+    for (bool ours = false; !ours;) {
+        int64_t left = deadline_ms - clock_mono_ms();
+        TRY(receive_one(c, left > 1 ? (int)left : 1, reply, &ours));
+    }
+    return OK;
 }
 
 result bus_ask(struct bus_client *c, struct span frame, int timeout_ms, struct buf *reply)
@@ -131,8 +162,7 @@ result bus_ask(struct bus_client *c, struct span frame, int timeout_ms, struct b
         TRY(dial(c));
     }
     TRY(send_frame(c, frame, timeout_ms));
-    int64_t left = deadline - clock_mono_ms();
-    return receive_frame(c, left > 1 ? (int)left : 1, reply);
+    return receive_answer(c, deadline, reply);
 }
 
 result bus_call(const char *path, struct span frame, int timeout_ms, struct buf *reply)

@@ -12,6 +12,7 @@
 #include <nng/protocol/reqrep0/rep.h>
 
 #include "base/clock.h"
+#include "bus/nng_cure.h"
 #include "bus/nngs.h"
 #include "bus/peers.h"
 
@@ -121,6 +122,7 @@ result bus_serve(const struct bus_server_args *args, struct bus_server **ret)
 {
     if (!is_valid(args))
         return fail(E_bad_value);
+    TRY(nng_cure_check());
     AUTO_SERVER *s = calloc(1, sizeof *s);
     if (!s)
         return fail(E_no_memory);

@@ -9,26 +9,26 @@ static result override_text(json_t *o, const char *name, const char *text)
     return text ? json_put_text(o, name, text) : OK;
 }
 
-/* {"body": {"length", "media_type", "sha256"}} of what is sent. */
-static result describe_body(json_t *mutation, struct span body, const char *media_type)
+/* Length and digest of what is sent; the media type stays, where the contract has one. */
+static result describe_body(json_t *parameters, struct span body)
 {
-    json_t *parameters = json_object(), *described = json_object();
     struct digest d = sha256(body);
-    TRY(json_put_new(mutation, "parameters", parameters));
-    TRY(json_put_new(parameters, "body", described));
+    if (!json_has(parameters, "body")) {
+        TRY(json_put_new(parameters, "body", json_object()));
+        TRY(json_put_text(json_object_get(parameters, "body"), "media_type", "application/octet-stream"));
+    }
+    json_t *described = json_object_get(parameters, "body");
     TRY(json_put_int(described, "length", (int64_t)body.n));
-    TRY(json_put_text(described, "media_type", media_type ? media_type : "application/octet-stream"));
     return json_put_digest(described, "sha256", &d);
 }
 
-static result override_parameters(json_t *mutation, struct span body, const struct mutation_overrides *o)
+static result override_parameters(json_t *parameters, struct span body, const struct mutation_overrides *o)
 {
-    json_t *described = json_object_get(json_object_get(mutation, "parameters"), "body");
-    const char *contracts = json_string_value(json_object_get(described, "media_type"));
     if (o->describe_body)
-        return describe_body(mutation, body, o->media_type ? o->media_type : contracts);
+        TRY(describe_body(parameters, body));
     if (!o->media_type)
         return OK;
+    json_t *described = json_object_get(parameters, "body");
     return described ? json_put_text(described, "media_type", o->media_type) : fail(E_missing_member);
 }
 
@@ -47,7 +47,7 @@ static result build_mutation(const json_t *contract, struct span body, const str
     TRY(override_text(mutation, "operation", o->operation));
     TRY(override_text(mutation, "resource", o->resource));
     TRY(override_text(mutation, "target", o->target));
-    TRY(override_parameters(mutation, body, o));
+    TRY(override_parameters(json_object_get(mutation, "parameters"), body, o));
     *ret = mutation;
     mutation = NULL;
     return OK;

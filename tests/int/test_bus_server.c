@@ -55,7 +55,9 @@ static struct bus_client *client_of(const char *path)
     return c;
 }
 
-/* This program again as nobody: 0 answered, 1 unavailable within the time, 2 anything else. */
+/* Exit codes of this program as nobody; a sanitizer's are others. */
+enum { ANSWERED = 40, UNAVAILABLE, OTHERWISE };
+
 static int as_nobody(const char *path)
 {
     char self[] = "/proc/self/exe", role[] = "nobody", copy[108];
@@ -72,12 +74,12 @@ static int be_nobody(const char *path)
 {
     AUTO_BUF reply = BUF(BUS_FRAME_MAX);
     if (setgroups(0, NULL) != 0 || setgid(NOBODY) != 0 || setuid(NOBODY) != 0)
-        return 3;
+        return OTHERWISE;
     int64_t begun = clock_mono_ms();
     result r = bus_call(path, span_text("nobody"), TIMEOUT_MS, &reply);
     if (is_ok(r))
-        return span_is(buf_span(&reply), "nobody") ? 0 : 2;
-    return code_of(r) == E_unavailable && clock_mono_ms() - begun < TIMEOUT_MS ? 1 : 2;
+        return span_is(buf_span(&reply), "nobody") ? ANSWERED : OTHERWISE;
+    return code_of(r) == E_unavailable && clock_mono_ms() - begun < TIMEOUT_MS ? UNAVAILABLE : OTHERWISE;
 }
 
 static bool has_mode(const char *path, mode_t mode, gid_t gid)
@@ -92,21 +94,57 @@ static void who_may_connect(struct checks *c)
     struct room *r = room_open(&args);
     check_that(c, has_mode(room_path(r), 0600, 0), "without a group the socket is its owner's alone");
     check_that(c, calls(room_path(r), "hello") && room_last_uid(r) == 0, "a frame comes back, and the peer's uid is known");
-    check_that(c, as_nobody(room_path(r)) == 1, "another uid can't connect");
+    check_that(c, as_nobody(room_path(r)) == UNAVAILABLE, "another uid can't connect");
     room_close(r);
 
     args.group = "nogroup";
     r = room_open(&args);
     check_that(c, has_mode(room_path(r), 0660, NOBODY), "with a group it is the group's too");
-    check_that(c, as_nobody(room_path(r)) == 0 && room_last_uid(r) == NOBODY, "a member of the group is served under its own uid");
+    check_that(c, as_nobody(room_path(r)) == ANSWERED && room_last_uid(r) == NOBODY, "a member of the group is served under its own uid");
     room_close(r);
 
     args.root_only = true;
     r = room_open(&args);
-    check_that(c, as_nobody(room_path(r)) == 1, "root's socket cuts another uid off at once, whatever the file's mode");
+    check_that(c, as_nobody(room_path(r)) == UNAVAILABLE, "root's socket cuts another uid off at once, whatever the file's mode");
     check_that(c, calls(room_path(r), "root"), "and serves root");
-    check_that(c, room_counts(r).cut_off == 1, "and counts it");
+    check_that(c, room_counts(r).cut_off >= 1, "and counts it");
     room_close(r);
+}
+
+static void given_up(struct checks *c)
+{
+    struct room *r = room_open(&generous);
+    struct bus_client *client = client_of(room_path(r));
+    AUTO_BUF reply = BUF(BUS_FRAME_MAX);
+    room_hold(r, true);
+    check_code(c, bus_ask(client, span_text("first"), 50, &reply), E_unavailable, "a question without an answer ends in its time");
+    room_hold(r, false);
+    check_that(c, asks(client, span_text("second"), "second"), "its late answer isn't taken for the next one's");
+    bus_client_free(client);
+    room_close(r);
+}
+
+/* A server that goes while somebody waits, and comes back. */
+static void server_gone(struct checks *c)
+{
+    struct bus_server_args args = generous;
+    struct bus_server *s;
+    struct bus_client *client;
+    char folder[] = "/tmp/seb-bus-XXXXXX", path[64];
+    if (!mkdtemp(folder))
+        abort();
+    snprintf(path, sizeof path, "%s/s", folder);
+    args.path = path;
+    if (!is_ok(bus_serve(&args, &s)))
+        abort();
+    client = client_of(path);
+    bus_server_free(s);
+    AUTO_BUF reply = BUF(BUS_FRAME_MAX);
+    int64_t begun = clock_mono_ms();
+    check_code(c, bus_ask(client, span_text("x"), TIMEOUT_MS, &reply), E_unavailable, "a server that went is unavailable");
+    check_that(c, clock_mono_ms() - begun < TIMEOUT_MS, "before the time is over");
+    bus_client_free(client);
+    rmdir(folder);
 }
 
 static void what_lies_there(struct checks *c)
@@ -237,7 +275,7 @@ static void connections(struct checks *c)
     AUTO_BUF reply = BUF(BUS_FRAME_MAX);
     check_that(c, served == 7, "as many connections as one uid may have");
     check_code(c, bus_call(room_path(r), span_text("x"), TIMEOUT_MS, &reply), E_unavailable, "one more is cut off");
-    check_that(c, as_nobody(room_path(r)) == 0, "another uid still gets in");
+    check_that(c, as_nobody(room_path(r)) == ANSWERED, "another uid still gets in");
     for (unsigned i = 0; i < 7; i++)
         bus_client_free(client[i]);
     room_close(r);
@@ -315,7 +353,8 @@ static void *flood(void *flood)
     nng_socket s;
     nng_msg *m;
     snprintf(url, sizeof url, "ipc://%s", f->path);
-    if (nng_req0_open_raw(&s) != 0 || nng_socket_set_ms(s, NNG_OPT_SENDTIMEO, 100) != 0 || nng_dial(s, url, NULL, 0) != 0)
+    if (nng_req0_open_raw(&s) != 0 || nng_socket_set_ms(s, NNG_OPT_SENDTIMEO, 100) != 0 ||
+        nng_socket_set_ms(s, NNG_OPT_RECVTIMEO, 100) != 0 || nng_dial(s, url, NULL, 0) != 0)
         abort();
     for (uint32_t id = 0x80000000; !atomic_load(&f->stop); id++) {
         if (nng_msg_alloc(&m, 0) != 0 || nng_msg_append(m, body, sizeof body) != 0 || nng_msg_header_append_u32(m, id) != 0)
@@ -325,6 +364,9 @@ static void *flood(void *flood)
         else
             nng_msg_free(m);
     }
+    /* Only now it reads: nng leaks the message that it is sending when its socket is closed. */
+    while (nng_recvmsg(s, &m, 0) == 0)
+        nng_msg_free(m);
     nng_close(s);
     return NULL;
 }
@@ -351,6 +393,76 @@ static void starved(struct checks *c, const struct bus_server_args *args, const 
     room_close(r);
 }
 
+/* The one who floods is root, beyond its own bounds; nobody comes as another uid. */
+static void bounds_are_per_uid(struct checks *c)
+{
+    struct bus_server_args args = generous;
+    args.rate_per_s_per_uid = 5;
+    args.group = "nogroup";
+    struct room *r = room_open(&args);
+    struct flood f = { .path = room_path(r) };
+    pthread_t t;
+    if (pthread_create(&t, NULL, flood, &f) != 0)
+        abort();
+    bool flooded = room_wait(r, has_flooded, 500);
+    bool served = as_nobody(room_path(r)) == ANSWERED && as_nobody(room_path(r)) == ANSWERED;
+    atomic_store(&f.stop, true);
+    pthread_join(t, NULL);
+    check_that(c, flooded && served && room_counts(r).busy > 100, "one uid's flood leaves another's bounds alone");
+    room_close(r);
+}
+
+/* Connections that say nothing: nng waits ten seconds for each, and knows nobody meanwhile. */
+static void half_open(struct checks *c)
+{
+    enum { N = 200 };
+    struct bus_server_args args = generous;
+    args.pipes = 8;
+    struct room *r = room_open(&args);
+    struct sockaddr_un name = { .sun_family = AF_UNIX };
+    int fd[N];
+    unsigned connected = 0;
+    snprintf(name.sun_path, sizeof name.sun_path, "%s", room_path(r));
+    for (unsigned i = 0; i < N; i++) {
+        fd[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        connected += connect(fd[i], (struct sockaddr *)&name, sizeof name) == 0;
+    }
+    check_that(c, connected == N && calls(room_path(r), "x"), "connections that never finish their handshake are no bar to others");
+    for (unsigned i = 0; i < N; i++)
+        close(fd[i]);
+    room_close(r);
+}
+
+/* Peers that hang up after so many bytes of the handshake, again and again. */
+static void *hang_up(void *path)
+{
+    static const uint8_t handshake[8] = { 0, 'S', 'P', 0, 0, 0x30, 0, 0 }; /* REQ, version 0 */
+    struct sockaddr_un name = { .sun_family = AF_UNIX };
+    snprintf(name.sun_path, sizeof name.sun_path, "%s", (const char *)path);
+    for (unsigned i = 0; i < 10000; i++) {
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (connect(fd, (struct sockaddr *)&name, sizeof name) == 0)
+            (void)!send(fd, handshake, i % 9, MSG_NOSIGNAL);
+        close(fd);
+    }
+    return NULL;
+}
+
+static void hang_up_early(struct checks *c)
+{
+    struct room *r = room_open(&generous);
+    char path[108];
+    pthread_t t[3];
+    snprintf(path, sizeof path, "%s", room_path(r));
+    for (unsigned i = 0; i < 3; i++)
+        if (pthread_create(&t[i], NULL, hang_up, path) != 0)
+            abort();
+    for (unsigned i = 0; i < 3; i++)
+        pthread_join(t[i], NULL);
+    check_that(c, calls(path, "x") && calls(path, "y"), "30,000 peers that hang up in the handshake don't end the listener");
+    room_close(r);
+}
+
 int main(int argc, char **argv)
 {
     struct checks c = { 0 };
@@ -361,6 +473,8 @@ int main(int argc, char **argv)
         return 1;
     }
     who_may_connect(&c);
+    given_up(&c);
+    server_gone(&c);
     what_lies_there(&c);
     sizes(&c);
     in_flight(&c);
@@ -369,5 +483,8 @@ int main(int argc, char **argv)
     forgotten(&c);
     many(&c);
     starved(&c, &generous, "a peer that never reads starves nobody");
+    bounds_are_per_uid(&c);
+    half_open(&c);
+    hang_up_early(&c);
     return checks_end(&c);
 }
