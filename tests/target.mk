@@ -17,3 +17,8 @@ check_PROGRAMS += tests/int/call_bench
 tests_int_call_bench_SOURCES = tests/int/call_bench.c
 tests_int_call_bench_LDADD = $(CALL_LIBS)
 EXTRA_DIST += tests/int/call-bench
+
+check_PROGRAMS += tests/unit/test_fence_haproxy
+TESTS += tests/unit/test_fence_haproxy
+tests_unit_test_fence_haproxy_SOURCES = tests/unit/test_fence_haproxy.c tests/unit/check.h
+tests_unit_test_fence_haproxy_LDADD = $(TESTKEY_LIBS) $(SEBCTL_FENCE_LIBS)
