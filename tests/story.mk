@@ -2,6 +2,7 @@
 stories = \
 	tests/story/does-a-thing-once \
 	tests/story/fails-closed \
+	tests/story/never-refuses-honest-work \
 	tests/story/outlives-kill-9 \
 	tests/story/refuses-by-each-predicate-alone
 TESTS += $(stories)
@@ -10,3 +11,8 @@ EXTRA_DIST += scripts/check scripts/demo scripts/layers scripts/lint scripts/lib
 
 TESTS += tests/int/powers tests/int/lint-breaks
 EXTRA_DIST += tests/int/powers tests/int/lint-breaks .clang-format .ci/run README.md
+
+check_PROGRAMS += tests/story/honest_work
+tests_story_honest_work_SOURCES = tests/story/honest_work.c tests/bench/agents.c tests/bench/agents.h tests/bench/measure.c \
+	tests/bench/measure.h tests/unit/testkey.c tests/unit/testkey.h
+tests_story_honest_work_LDADD = $(HSM_LIBS) libbus.a $(POLICY_LIBS) $(NNG_LIBS)

@@ -45,11 +45,11 @@ struct agent {
     struct testkey *key;
 };
 
-struct agent *agent_new(void)
+struct agent *agent_new(enum alg alg)
 {
     struct agent *a = calloc(1, sizeof *a);
     must_hold(a != NULL, "memory");
-    a->key = testkey_new(ALG_ES256);
+    a->key = testkey_new(alg);
     return a;
 }
 
@@ -71,23 +71,45 @@ static void put_random(json_t *o, const char *name)
     must(json_put_b64url(o, name, SPAN(bytes)), name);
 }
 
+static const char *or(const char *given, const char *otherwise)
+{
+    return given ? given : otherwise;
+}
+
+static struct span body_of(const struct mutation_args *m)
+{
+    if (m->operation && !span_is(span_text(m->operation), "PUT"))
+        return span_text("");
+    return m->body.p ? m->body : span_text(BODY);
+}
+
 static json_t *mutation_of(const struct mutation_args *m)
 {
-    json_t *body = json_object();
-    struct digest d = sha256(span_text(BODY));
-    must(json_put_digest(body, "sha256", &d), "body");
-    put(body, "length", json_integer(sizeof BODY - 1));
-    put(body, "media_type", json_string("text/plain"));
-    return json_pack(
-        "{s:s, s:{s:o}, s:s, s:s}", "operation", "PUT", "parameters", "body", body, "resource", m->resource, "target", m->target);
+    json_t *parameters = json_object();
+    if (span_is(span_text(or(m->operation, "PUT")), "PUT")) {
+        json_t *body = json_object();
+        struct digest d = sha256(body_of(m));
+        must(json_put_digest(body, "sha256", &d), "body");
+        put(body, "length", json_integer((json_int_t)body_of(m).n));
+        put(body, "media_type", json_string(or(m->media_type, "text/plain")));
+        put(parameters, "body", body);
+    }
+    return json_pack("{s:s, s:o, s:s, s:s}", "operation", or(m->operation, "PUT"), "parameters", parameters, "resource", m->resource,
+        "target", m->target);
 }
 
 static json_t *contract_of(const struct mutation_args *m, const json_t *mutation)
 {
-    json_t *contract = json_deep_copy(mutation);
+    json_t *contract = json_deep_copy(mutation), *preconditions = json_object();
     put(contract, "constraints", json_pack("{s:i}", "credential_s", 5));
-    put(contract, "preconditions", m->etag ? json_pack("{s:s}", "etag", m->etag) : json_pack("{s:b}", "absent", 1));
-    put(contract, "risk", json_string("L1"));
+    if (m->etag)
+        must(json_put_text(preconditions, "etag", m->etag), "etag");
+    if (m->sha256)
+        must(json_put_digest(preconditions, "sha256", m->sha256), "sha256");
+    if (!m->etag && !m->sha256)
+        must(json_put_flag(preconditions, "absent", true), "absent");
+    put(contract, "preconditions", preconditions);
+    put(contract, "risk", json_string(or(m->risk, "L1")));
     return contract;
 }
 
@@ -111,7 +133,7 @@ static void certificate_of(const struct authority *a, const struct agent *agent,
     put(c, "exp", json_integer(time(NULL) + 3000));
     put_random(c, "nonce");
     put(c, "policy_epoch", json_integer(a->args.policy_epoch));
-    must(json_put_text(c, "risk", "L1"), "risk");
+    must(json_put_text(c, "risk", json_string_value(json_object_get(contract, "risk"))), "risk");
     must(json_canonical(c, out), "certificate");
 }
 
@@ -156,5 +178,5 @@ void agent_frame(struct authority *authority, struct agent *agent, const struct 
     put(submit, "certificate", certify(authority, buf_span(&certificate)));
     put(submit, "request", request_of(agent, buf_span(&certificate), mutation));
     must(json_canonical(submit, &json), "frame");
-    must(bus_frame_put(out, &(struct bus_frame){ .json = buf_span(&json), .body = span_text(BODY) }), "frame");
+    must(bus_frame_put(out, &(struct bus_frame){ .json = buf_span(&json), .body = body_of(m) }), "frame");
 }

@@ -3,7 +3,7 @@
 #ifndef SEB_TESTS_AGENTS_H
 #define SEB_TESTS_AGENTS_H
 
-#include "base/bytes.h"
+#include "base/pubkey.h"
 
 struct authority_args {
     const char *module, *token, *pin_file, *label;
@@ -15,13 +15,18 @@ struct authority *authority_open(const struct authority_args *a);
 void authority_close(struct authority *a);
 
 struct agent; /* opaque: one key */
-struct agent *agent_new(void);
+struct agent *agent_new(enum alg a);
 void agent_free(struct agent *a);
 
-/* One mutation: a PUT of a document that isn't there (etag NULL), or is there with this ETag. Each has a certificate and an id of
- * its own. */
+/* One mutation, with a certificate and an id of its own. Its precondition: the document isn't there (neither etag nor sha256), has this
+ * ETag, or this content's digest. */
 struct mutation_args {
     const char *target, *resource, *etag;
+    const char *operation;       /* NULL: PUT */
+    const char *media_type;      /* NULL: text/plain */
+    const char *risk;            /* NULL: L1 */
+    const struct digest *sha256; /* NULL: none */
+    struct span body;            /* of a PUT; p NULL: some two hundred bytes */
 };
 void agent_frame(struct authority *authority, struct agent *agent, const struct mutation_args *m, struct buf *out);
 

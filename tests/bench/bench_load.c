@@ -66,7 +66,7 @@ struct world {
 
 static void sign_all(const struct world *w, struct caller *k, unsigned number)
 {
-    struct agent *agent = agent_new();
+    struct agent *agent = agent_new(ALG_ES256);
     for (unsigned i = 0; i < WARM_UP + k->load->mutations; i++) {
         AUTO_BUF resource = BUF(1024);
         must(buf_printf(&resource, "%sagents-%d-%u-%u", w->prefix, (int)getpid(), number, i), "resource");
