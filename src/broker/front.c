@@ -1,5 +1,5 @@
-/* The front: the bus in, bounded parts out to the core, the core's answers back. It parses what anybody may send, so it holds nothing
- * worth having: no key of the broker, no file, no way to a target. */
+/* The front: the bus in, bounded parts out to the core, the core's answers back. It parses what anybody may send, so it holds
+ * nothing worth having: no key of the broker, no file, no way to a target. */
 #include "config.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* From a frame of the bus to the fields of a message to the core. The front's opinion counts for nothing: this bounds what agents send
- * and takes it apart, so that the core need not. Pure. */
+/* From a frame of the bus to the fields of a message to the core. The front's opinion counts for nothing: this bounds what agents
+ * send and takes it apart, so that the core need not. Pure. */
 #ifndef SEB_BROKER_FRONT_PARSE_H
 #define SEB_BROKER_FRONT_PARSE_H
 

@@ -9,9 +9,9 @@ enum front_door { DOOR_AGENTS, DOOR_ADMIN, DOORS };
 #define SLOTS_AGENTS 1000u
 #define SLOTS_ADMIN 16u
 #define SLOTS (SLOTS_AGENTS + SLOTS_ADMIN)
-/* All that may wait fits the link's queue, so that a slow core makes agents wait and ends nothing. No message to the core is larger than
- * the frame that it comes from, but for its header. */
-_Static_assert(SLOTS * (BUS_FRAME_MAX + 64u) <= LINK_QUEUE_MAX, "a full front overruns the link's queue");
+/* All that may wait fits the link's queue, so that a slow core makes agents wait and ends nothing. No message to the core is larger
+ * than the frame that it comes from, but for its header. */
+_Static_assert(SLOTS *(BUS_FRAME_MAX + 64u) <= LINK_QUEUE_MAX, "a full front overruns the link's queue");
 
 struct slot {
     uint64_t id; /* 0: free */

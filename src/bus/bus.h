@@ -23,18 +23,19 @@ MUST_USE result bus_frame_status(struct buf *out, const char *status, enum seb_c
 /* The serving end: one listening socket, one thread that owns it. */
 struct bus_server; /* opaque */
 struct bus_server_args {
-    const char *path;         /* of the socket; a stale socket there is removed, anything else is left: exists */
-    const char *group;        /* may connect, beside the owner (mode 0660); NULL or "": the owner alone (0600) */
-    bool root_only;           /* a peer whose uid isn't 0 is cut off before it can send */
-    unsigned pipes;           /* connections at once, 1 to 4,096; an eighth of them is never one uid's */
-    unsigned in_flight;       /* requests not answered yet: of all, 1 to 65,536, */
+    const char *path; /* of the socket; a stale socket there is removed, anything else is left: exists */
+    const char *group; /* may connect, beside the owner (mode 0660); NULL or "": the owner alone (0600) */
+    bool root_only; /* a peer whose uid isn't 0 is cut off before it can send */
+    unsigned pipes; /* connections at once, 1 to 4,096; an eighth of them is never one uid's */
+    unsigned in_flight; /* requests not answered yet: of all, 1 to 65,536, */
     unsigned in_flight_per_uid; /* and of one peer uid */
     unsigned rate_per_s_per_uid; /* frames a second of one peer uid, as many at once; 0: no bound */
 };
-/* Whoever calls holds the instance's lock, so a socket at the path is stale. bad_value, exists, not_found (group), io, unavailable. */
+/* Whoever calls holds the instance's lock, so a socket at the path is stale. bad_value, exists, not_found (group), io, unavailable.
+ */
 MUST_USE result bus_serve(const struct bus_server_args *args, struct bus_server **ret);
 void bus_server_free(struct bus_server *s); /* stops, removes the socket; accepts NULL */
-int bus_fd(const struct bus_server *s);     /* readable while a request waits */
+int bus_fd(const struct bus_server *s); /* readable while a request waits */
 
 /* The way back to who asked. A value: kept until it is answered or dropped, exactly once. */
 #define BUS_ROUTE_MAX 8
@@ -63,8 +64,8 @@ struct bus_client; /* opaque */
 /* unavailable where nobody listens or the broker cuts this uid off; too_long (path). */
 MUST_USE result bus_connect(const char *path, struct bus_client **ret);
 void bus_client_free(struct bus_client *c); /* accepts NULL */
-/* Sends the frame and puts the frame that answers it into reply (cleared before). unavailable where no answer came within timeout_ms
- * or the connection ended; the client can be asked again. The request may have been acted on all the same. */
+/* Sends the frame and puts the frame that answers it into reply (cleared before). unavailable where no answer came within
+ * timeout_ms or the connection ended; the client can be asked again. The request may have been acted on all the same. */
 MUST_USE result bus_ask(struct bus_client *c, struct span frame, int timeout_ms, struct buf *reply);
 /* Connect, ask, hang up. */
 MUST_USE result bus_call(const char *path, struct span frame, int timeout_ms, struct buf *reply);

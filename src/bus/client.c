@@ -2,12 +2,12 @@
 
 #include "bus/bus.h"
 
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/req.h>
-#include <nng/supplemental/util/platform.h>
 
 #include "base/clock.h"
 #include "bus/nngs.h"
@@ -20,7 +20,7 @@ struct bus_client {
     bool open;
     nng_aio *aio;
     atomic_bool gone; /* the connection ended */
-    uint32_t last;    /* request id */
+    uint32_t last; /* request id */
     char url[BUS_PATH_MAX + 8];
 };
 
@@ -39,19 +39,19 @@ static void hang_up(struct bus_client *c)
     c->open = false;
 }
 
-/* A full backlog (connect(2): EAGAIN) is others being many at this moment, which passes. */
+/* A full backlog (connect(2): EAGAIN) is others being many at this moment, which passes; nothing tells when. */
 static result dial_patiently(struct bus_client *c)
 {
     int rv = nng_dial(c->socket, c->url, NULL, 0);
     for (unsigned i = 0; rv == NNG_EAGAIN && i < DIAL_TRIES; i++) {
-        nng_msleep(DIAL_PAUSE_MS);
+        poll(NULL, 0, DIAL_PAUSE_MS);
         rv = nng_dial(c->socket, c->url, NULL, 0);
     }
     return nng_result(rv);
 }
 
-/* Raw REQ: the cooked one sends a request again over a connection that nng opened anew, and nng 1.5 opens one at once half of the times,
- * whatever NNG_OPT_RECONNMINT says. Here nothing is sent twice. */
+/* Raw REQ: the cooked one sends a request again over a connection that nng opened anew, and nng 1.5 opens one at once half of the
+ * times, whatever NNG_OPT_RECONNMINT says. Here nothing is sent twice. */
 static result dial(struct bus_client *c)
 {
     TRY(nng_result(nng_req0_open_raw(&c->socket)));

@@ -34,7 +34,6 @@ result bus_frame_status(struct buf *out, const char *status, enum seb_code code)
 {
     /* err.def's names and words hold nothing that JSON would escape; a unit test reads each back. */
     AUTO_BUF json = BUF(1024);
-    TRY(buf_printf(
-        &json, "{\"code\":\"%s\",\"status\":\"%s\",\"words\":\"%s\"}", code_name(code), status, code_words(code)));
+    TRY(buf_printf(&json, "{\"code\":\"%s\",\"status\":\"%s\",\"words\":\"%s\"}", code_name(code), status, code_words(code)));
     return bus_frame_put(out, &(struct bus_frame){ .json = buf_span(&json) });
 }

@@ -9,8 +9,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Both are found before libc's by libnng, because an executable comes first and the linker exports what a library that it links refers
- * to. They differ from libc's in one code: an end that the peer closed is ECONNRESET, which nng's listener takes for the peer's affair. */
+/* Both are found before libc's by libnng, because an executable comes first, and the linker exports what a library that it links
+ * refers to. They differ from libc's in one code: an end that the peer closed is ECONNRESET, which nng's listener takes for the
+ * peer's affair. */
 
 ssize_t readv(int fd, const struct iovec *parts, int n)
 {

@@ -1,6 +1,6 @@
-/* nng 1.5.2 (Debian 12's): a peer that hangs up in the middle of the handshake gives NNG_ECLOSED, which the listener takes for its own end:
- * it accepts nobody ever after (nanomsg/nng issue 1518, corrected in 1.6). One agent killed at the wrong moment would be enough. So the
- * executable brings its own readv and sendmsg, for the whole process. */
+/* nng 1.5.2 (Debian 12's): a peer that hangs up in the middle of the handshake gives NNG_ECLOSED, which the listener takes for its
+ * own end: it accepts nobody ever after (nanomsg/nng issue 1518, corrected later). One agent killed at the wrong moment would be
+ * enough. So the executable brings its own readv and sendmsg, for the whole process. */
 #ifndef SEB_BUS_NNG_CURE_H
 #define SEB_BUS_NNG_CURE_H
 

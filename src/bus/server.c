@@ -18,8 +18,8 @@
 
 #define PIPES_MAX 4096
 #define IN_FLIGHT_MAX 65536
-#define SEND_QUEUE 1024    /* answers on their way to nng's thread, which hands them on without waiting */
-#define BUSY_IN_A_TURN 64  /* refusals before the event loop sees its other descriptors again */
+#define SEND_QUEUE 1024 /* answers on their way to nng's thread, which hands them on without waiting */
+#define BUSY_IN_A_TURN 64 /* refusals before the event loop sees its other descriptors again */
 
 struct bus_server {
     nng_socket socket;

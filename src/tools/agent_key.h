@@ -1,5 +1,5 @@
-/* The agent's own identity key: a PEM file of the agent's, or a key on a PKCS#11 token. It proves who asks and opens nothing: no target
- * knows it. The broker's and the authority's keys have no such form. */
+/* The agent's own identity key: a PEM file of the agent's, or a key on a PKCS#11 token. It proves who asks and opens nothing: no
+ * target knows it. The broker's and the authority's keys have no such form. */
 #ifndef SEB_TOOLS_AGENT_KEY_H
 #define SEB_TOOLS_AGENT_KEY_H
 
@@ -7,12 +7,12 @@
 
 struct agent_key; /* opaque */
 struct agent_key_args {
-    const char *key;    /* path of the PEM file, or label where module is set */
+    const char *key; /* path of the PEM file, or label where module is set */
     const char *module; /* NULL: a file */
     const char *token, *pin_file;
 };
-/* EC P-256 or Ed25519, without a passphrase. A file that group or others may touch is refused with bad_value; bad_key, io; the codes of
- * hsm/pkcs11.h. */
+/* EC P-256 or Ed25519, without a passphrase. A file that group or others may touch is refused with bad_value; bad_key, io; the
+ * codes of hsm/pkcs11.h. */
 MUST_USE result agent_key_open(const struct agent_key_args *args, struct agent_key **ret);
 void agent_key_free(struct agent_key *k); /* accepts NULL */
 void agent_key_free_pointer(struct agent_key **k);

@@ -9,10 +9,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define ANSWER_MS 5000 /* beyond the time that the request itself gives the broker */
-#define PAUSE_MS 200   /* between two questions where the request doesn't want the broker to wait */
+#define WAIT_AGAIN_MS 200
 
 /* What a failure was about, for the message. */
 static int say(const char *about, result r)
@@ -151,29 +150,22 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static void pause_ms(int64_t ms)
-{
-    nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 }, NULL);
-}
-
-/* Asks until the answer is final or the time is over; *ret is then the last one. The same id makes it the same request, however often
- * it is signed: asking never acts twice. */
+/* Asks until the answer is final or the time is over; *ret is then the last one. The same id makes it the same request, however
+ * often it is signed: asking never acts twice. From the second time on the broker is to wait a little, whatever was wanted. */
 static result ask(const struct asker *a, struct bus_client *client, struct reply **ret)
 {
     const struct submit_options *o = a->options;
-    int64_t deadline = clock_mono_ms() + o->timeout_s * 1000;
+    int64_t deadline = clock_mono_ms() + o->timeout_s * 1000, wait_ms = o->wait_ms;
     for (;;) {
         AUTO_REPLY *reply = NULL;
         int64_t left = deadline - clock_mono_ms();
-        TRY(ask_once(a, client, smaller(o->wait_ms, left > 0 ? left : 0), &reply));
-        left = deadline - clock_mono_ms();
-        if (reply_is_final(reply) || left <= 0) {
+        TRY(ask_once(a, client, smaller(wait_ms, left > 0 ? left : 0), &reply));
+        if (reply_is_final(reply) || clock_mono_ms() >= deadline) {
             *ret = reply;
             reply = NULL;
             return OK;
         }
-        if (o->wait_ms < PAUSE_MS)
-            pause_ms(smaller(PAUSE_MS, left));
+        wait_ms = wait_ms < WAIT_AGAIN_MS ? WAIT_AGAIN_MS : wait_ms;
     }
 }
 

@@ -32,14 +32,16 @@ static const char help[] =
     "                        ask for another mutation than the certificate's contract (and be refused)\n"
     "  --help, --version\n"
     "\n"
-    "Exit codes: 0 applied; 3 refused; 4 rejected by the target, failed, not applied or still open; 5 busy, unavailable or pending:\n"
-    "ask again with the same --id; 1 a local failure, or a proof that doesn't hold; 2 the command line is wrong.\n";
+    "Exit codes: 0 applied; 3 refused; 4 rejected by the target, failed, not applied or still open; 5 busy, unavailable or\n"
+    "pending: ask again with the same --id; 1 a local failure, or a proof that doesn't hold; 2 the command line is wrong.\n";
 
+/* clang-format off */
 enum word {
     OPTION_CERTIFICATE = 1, OPTION_KEY, OPTION_MODULE, OPTION_TOKEN, OPTION_PIN_FILE, OPTION_BODY, OPTION_SOCKET, OPTION_ID,
     OPTION_WAIT_MS, OPTION_TIMEOUT, OPTION_RECORD_KEY, OPTION_REQUEST_ONLY, OPTION_JSON, OPTION_TARGET, OPTION_OPERATION,
     OPTION_RESOURCE, OPTION_MEDIA_TYPE, OPTION_DESCRIBE_BODY, OPTION_ED25519, OPTION_HELP, OPTION_VERSION
 };
+/* clang-format on */
 
 static const struct option options[] = {
     { "certificate", required_argument, NULL, OPTION_CERTIFICATE },
@@ -180,9 +182,7 @@ static const char *place_command(struct submit_options *o, int argc, char **argv
 
 bool submit_options_read(int argc, char **argv, struct submit_options *ret, int *ret_exit)
 {
-    struct submit_options o = {
-        .socket = "/run/seb/agents.sock", .wait_ms = 10000, .timeout_s = 60, .alg = ALG_ES256
-    };
+    struct submit_options o = { .socket = "/run/seb/agents.sock", .wait_ms = 10000, .timeout_s = 60, .alg = ALG_ES256 };
     *ret_exit = 0;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (option == OPTION_HELP || option == OPTION_VERSION) {

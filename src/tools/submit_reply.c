@@ -15,7 +15,7 @@ struct record {
     uint64_t index;
     struct span text;
     json_t *entry; /* owned */
-    bool proved;   /* whether the reply has its proof; false: no checkpoint covers it yet */
+    bool proved; /* whether the reply has its proof; false: no checkpoint covers it yet */
     struct merkle_proof proof;
 };
 struct reply {

@@ -92,8 +92,7 @@ static result put_payload(const struct submission *s, int64_t iat, int64_t wait_
     return json_canonical(payload, out);
 }
 
-result submission_sign(
-    const struct submission *s, const struct agent_key *key, int64_t iat, int64_t wait_ms, json_t **ret_request)
+result submission_sign(const struct submission *s, const struct agent_key *key, int64_t iat, int64_t wait_ms, json_t **ret_request)
 {
     AUTO_BUF payload = BUF(JWS_PAYLOAD_MAX), header = BUF(JWS_HEADER_MAX), input = BUF(JWS_TEXT_MAX);
     uint8_t raw[SIGNATURE_SIZE];
@@ -103,9 +102,8 @@ result submission_sign(
     TRY(jws_signing_input(public, TYP_REQUEST, buf_span(&payload), &input));
     TRY(agent_key_sign(key, buf_span(&input), raw));
     struct jws jws = { .payload = buf_span(&payload), .n = 1 };
-    jws.sig[0] = (struct jws_signature){
-        .kid = *pubkey_thumbprint(public), .protected_ = buf_span(&header), .signature = SPAN(raw)
-    };
+    jws.sig[0] =
+        (struct jws_signature){ .kid = *pubkey_thumbprint(public), .protected_ = buf_span(&header), .signature = SPAN(raw) };
     return jws_json(&jws, ret_request);
 }
 

@@ -1,5 +1,5 @@
-/* The agent's request: built from the certificate's contract, or with single fields of the agent's own. Nothing of the certificate is
- * verified here, since that is the broker's affair. */
+/* The agent's request: built from the certificate's contract, or with single fields of the agent's own. Nothing of the certificate
+ * is verified here, since that is the broker's affair. */
 #ifndef SEB_TOOLS_SUBMIT_REQUEST_H
 #define SEB_TOOLS_SUBMIT_REQUEST_H
 
@@ -11,13 +11,13 @@ struct mutation_overrides { /* NULL: the contract's */
     bool describe_body; /* parameters of the body that is sent, not of the contract's */
 };
 struct submission {
-    json_t *certificate;       /* the JWS as it was read; owned */
-    json_t *mutation;          /* owned */
+    json_t *certificate; /* the JWS as it was read; owned */
+    json_t *mutation; /* owned */
     struct digest certificate_digest; /* of its payload */
-    const char *id;            /* borrowed */
-    struct span body;          /* borrowed */
+    const char *id; /* borrowed */
+    struct span body; /* borrowed */
 };
-/* Reads the certificate and builds the mutation. What json_strict and jws_parse refuse; missing_member where there is no contract. */
+/* Reads the certificate and builds the mutation. What json_strict and jws_parse refuse; missing_member where it has no contract. */
 MUST_USE result submission_read(
     struct span certificate, struct span body, const struct mutation_overrides *overrides, struct submission *ret);
 void submission_free(struct submission *s); /* accepts a zeroed one */

@@ -80,7 +80,8 @@ static void answer_submit(struct stand *s, const struct message *m)
     char certificate[DIGEST_TEXT + 1], request[DIGEST_TEXT + 1], body[DIGEST_TEXT + 1];
     need(is_ok(submit_read(m->fields, &q)), "SUBMIT");
     struct digest dc = sha256(q.certificate.payload), dr = sha256(q.request.payload), db = sha256(q.body);
-    need(is_ok(buf_printf(&json, "{\"body\":\"%s\",\"certificate\":\"%s\",\"n\":%u,\"request\":\"%s\",\"status\":\"refused\",\"uid\":%u}",
+    need(is_ok(buf_printf(&json,
+             "{\"body\":\"%s\",\"certificate\":\"%s\",\"n\":%u,\"request\":\"%s\",\"status\":\"refused\",\"uid\":%u}",
              digest_text(&db, body), digest_text(&dc, certificate), q.certificate.n, digest_text(&dr, request), q.uid)),
         "printf");
     reply(s, m->slot, buf_span(&json));

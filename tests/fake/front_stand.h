@@ -1,5 +1,6 @@
-/* A front on its own: the real seb-front as a child, with a supervisor and a core that are only as much as it needs. The core answers each
- * SUBMIT with what it understood of it, or keeps silent until it is told otherwise. What fails here aborts the test. */
+/* A front on its own: the real seb-front as a child, with a supervisor and a core that are only as much as it needs. The core
+ * answers each SUBMIT with what it understood of it, or keeps silent until it is told otherwise. What fails here aborts the test.
+ */
 #ifndef SEB_TESTS_FRONT_STAND_H
 #define SEB_TESTS_FRONT_STAND_H
 
@@ -13,8 +14,8 @@ struct stand *stand_open(const char *program, const char *config, int64_t in_fli
 const char *stand_agents(const struct stand *s); /* sockets */
 const char *stand_admin(const struct stand *s);
 void stand_silence(struct stand *s, bool silent);
-void stand_pending(struct stand *s, unsigned n);   /* the next n submissions are answered `pending` */
-unsigned stand_kept(struct stand *s);              /* requests unanswered while silent */
+void stand_pending(struct stand *s, unsigned n); /* the next n submissions are answered `pending` */
+unsigned stand_kept(struct stand *s); /* requests unanswered while silent */
 uint32_t stand_noise(struct stand *s, enum seb_code code);
 unsigned stand_noise_messages(struct stand *s);
 /* Closes the control link, as a supervisor that stops; gives the front's exit code. */

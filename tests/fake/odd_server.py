@@ -58,7 +58,7 @@ ANSWERS = {
     "/limit": whole(b"x" * 100000),
     "/endless": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"4000\r\n" + b"x" * 0x4000 + b"\r\n",
 }
-CLOSING = {"/no-length", "/half", "/half-head", "/half-chunks", "/nonsense", "/old", "/heads"}
+CLOSING = {"/then-closes", "/no-length", "/half", "/half-head", "/half-chunks", "/nonsense", "/old", "/heads"}
 
 
 def serve(plain):

@@ -1,5 +1,5 @@
-/* A bus server on a thread of its own, in a folder of its own, for tests: it echoes each frame, or holds tickets until it is told to
- * answer. What fails here aborts the test. */
+/* A bus server on a thread of its own, in a folder of its own, for tests: it echoes each frame, or holds tickets until it is told
+ * to answer. What fails here aborts the test. */
 #ifndef SEB_TESTS_BUS_ROOM_H
 #define SEB_TESTS_BUS_ROOM_H
 

@@ -1,5 +1,5 @@
-/* The bus with real peers: who may connect, what is answered `busy`, and that nobody is starved. Run as root: one peer is `nobody`, a
- * process of its own, since nng doesn't survive a fork. */
+/* The bus with real peers: who may connect, what is answered `busy`, and that nobody is starved. Run as root: one peer is `nobody`,
+ * a process of its own, since nng doesn't survive a fork. */
 #include "config.h"
 
 #include "tests/int/bus_room.h"
@@ -100,7 +100,8 @@ static void who_may_connect(struct checks *c)
     args.group = "nogroup";
     r = room_open(&args);
     check_that(c, has_mode(room_path(r), 0660, NOBODY), "with a group it is the group's too");
-    check_that(c, as_nobody(room_path(r)) == ANSWERED && room_last_uid(r) == NOBODY, "a member of the group is served under its own uid");
+    check_that(
+        c, as_nobody(room_path(r)) == ANSWERED && room_last_uid(r) == NOBODY, "a member of the group is served under its own uid");
     room_close(r);
 
     args.root_only = true;
@@ -160,7 +161,8 @@ static void what_lies_there(struct checks *c)
     snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     args.path = path;
-    check_that(c, bind(fd, (struct sockaddr *)&name, sizeof name) == 0 && is_ok(bus_serve(&args, &s)), "a stale socket is replaced");
+    check_that(
+        c, bind(fd, (struct sockaddr *)&name, sizeof name) == 0 && is_ok(bus_serve(&args, &s)), "a stale socket is replaced");
     bus_server_free(s);
     close(fd);
     check_that(c, access(path, F_OK) != 0, "the socket goes with the server");

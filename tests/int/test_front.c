@@ -1,5 +1,5 @@
-/* seb-front as the supervisor runs it, between real bus clients and a core that only echoes. Run as root. Arguments: none; seb-front and
- * seb-submit are in the current folder. */
+/* seb-front as the supervisor runs it, between real bus clients and a core that only echoes. Run as root. Arguments: none;
+ * seb-front and seb-submit are in the current folder. */
 #include "config.h"
 
 #include "tests/fake/front_stand.h"
@@ -74,7 +74,8 @@ static void noise(struct checks *c)
     check_that(c, answered == 300, "what isn't well-formed is answered with the name of what is wrong");
     for (unsigned i = 0; i < 5000 && stand_noise(s, E_bad_json) + stand_noise(s, E_bad_frame) < 300; i++)
         nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-    check_that(c, stand_noise(s, E_bad_json) == 150 && stand_noise(s, E_bad_frame) == 150, "and the core learns how many there were");
+    check_that(
+        c, stand_noise(s, E_bad_json) == 150 && stand_noise(s, E_bad_frame) == 150, "and the core learns how many there were");
     unsigned seconds = (unsigned)((clock_mono_ms() - begun) / 1000) + 1;
     check_that(c, stand_noise_messages(s) <= 2 * (seconds + 1), "once a second for each name at most");
     stand_close(s);

@@ -1,5 +1,5 @@
-/* seb-submit against the real front and a core that only echoes: exit codes, polling, what it sends. Run as root, in the folder that holds
- * seb-front and seb-submit. */
+/* seb-submit against the real front and a core that only echoes: exit codes, polling, what it sends. Run as root, in the folder
+ * that holds seb-front and seb-submit. */
 #include "config.h"
 
 #include "tests/fake/front_stand.h"
@@ -17,8 +17,9 @@
 
 extern char **environ;
 
-#define CONTRACT "{\"contract\":{\"operation\":\"PUT\",\"parameters\":{\"body\":{\"length\":4,\"media_type\":\"text/plain\",\"sha256\":" \
-                 "\"AAAA\"}},\"resource\":\"https://h/a\",\"target\":\"t\",\"other\":1}}"
+#define CONTRACT                                                                                                            \
+    "{\"contract\":{\"operation\":\"PUT\",\"parameters\":{\"body\":{\"length\":4,\"media_type\":\"text/plain\",\"sha256\":" \
+    "\"AAAA\"}},\"resource\":\"https://h/a\",\"target\":\"t\",\"other\":1}}"
 
 struct place {
     char folder[32], certificate[64], key[64], body[64], out[64];
@@ -80,14 +81,15 @@ static bool out_has(const struct place *p, const char *member, const char *want)
     must(is_ok(file_read(p->out, text.max, &text)));
     if (text.n)
         text.n--; /* the newline */
-    return is_ok(json_strict(buf_span(&text), 65536, &v)) && is_ok(json_text(v, member, 128, &got)) && span_is(span_text(got), want);
+    return is_ok(json_strict(buf_span(&text), 65536, &v)) && is_ok(json_text(v, member, 128, &got)) &&
+           span_is(span_text(got), want);
 }
 
 static void online(struct checks *c, struct stand *s, const struct place *p)
 {
     const char *agents = stand_agents(s);
-    const char *const submit[] = { "--socket", agents, "--certificate", p->certificate, "--key", p->key, "--body", p->body, "--json",
-        "--wait-ms", "10", "--timeout", "20", NULL };
+    const char *const submit[] = { "--socket", agents, "--certificate", p->certificate, "--key", p->key, "--body", p->body,
+        "--json", "--wait-ms", "10", "--timeout", "20", NULL };
     const char *const later[] = { "--socket", agents, "--certificate", p->certificate, "--key", p->key, "--id", "again", "--json",
         "--wait-ms", "0", "--timeout", "0", NULL };
     const char *const altered[] = { "--socket", agents, "--certificate", p->certificate, "--key", p->key, "--operation", "DELETE",

@@ -19,10 +19,12 @@ static void well_formed(struct checks *c, const struct keys *k)
         struct submit_message m = { 0 };
         frame_submit(&(struct submit_frame){ k->authority, n, k->agent, "certificate", "request", span_text("body") }, &frame);
         bool taken = is_ok(front_parse_submit(buf_span(&frame), 1000, &fields)) && is_ok(submit_read(buf_span(&fields), &m));
-        check_that(c, taken && m.uid == 1000 && m.certificate.n == n && span_is(m.certificate.payload, "certificate") &&
+        check_that(c,
+            taken && m.uid == 1000 && m.certificate.n == n && span_is(m.certificate.payload, "certificate") &&
                 span_is(m.request.payload, "request") && span_is(m.body, "body"),
             n == 1 ? "one signature: the core gets the parts" : "eight signatures: the core gets the parts");
-        check_that(c, is_ok(jws_verify(testkey_public(k->agent), TYP_REQUEST, m.request.payload, &m.request.sig[0])) &&
+        check_that(c,
+            is_ok(jws_verify(testkey_public(k->agent), TYP_REQUEST, m.request.payload, &m.request.sig[0])) &&
                 is_ok(jws_verify(
                     testkey_public(k->authority[n - 1]), TYP_CERTIFICATE, m.certificate.payload, &m.certificate.sig[n - 1])),
             "and they verify");
@@ -64,16 +66,22 @@ static void admin(struct checks *c, const struct keys *k)
     AUTO_BUF frame = BUF(BUS_FRAME_MAX), fields = BUF(LINK_PACKET_MAX);
     struct admin_message m;
     frame_of("{\"op\":\"status\"}", (struct span){ 0 }, &frame);
-    check_that(c, is_ok(front_parse_admin(buf_span(&frame), &fields)) && is_ok(admin_read(buf_span(&fields), &m)) &&
-            m.operation == ADMIN_STATUS && m.statement.n == 0, "status");
+    check_that(c,
+        is_ok(front_parse_admin(buf_span(&frame), &fields)) && is_ok(admin_read(buf_span(&fields), &m)) &&
+            m.operation == ADMIN_STATUS && m.statement.n == 0,
+        "status");
     buf_clear(&fields);
     frame_statement("policy_load", k->authority[0], "policy", &frame);
-    check_that(c, is_ok(front_parse_admin(buf_span(&frame), &fields)) && is_ok(admin_read(buf_span(&fields), &m)) &&
-            m.operation == ADMIN_POLICY && span_is(m.statement.payload, "policy"), "policy_load");
+    check_that(c,
+        is_ok(front_parse_admin(buf_span(&frame), &fields)) && is_ok(admin_read(buf_span(&fields), &m)) &&
+            m.operation == ADMIN_POLICY && span_is(m.statement.payload, "policy"),
+        "policy_load");
     buf_clear(&fields);
     frame_statement("epoch_load", k->authority[0], "epoch", &frame);
-    check_that(c, is_ok(front_parse_admin(buf_span(&frame), &fields)) && is_ok(admin_read(buf_span(&fields), &m)) &&
-            m.operation == ADMIN_EPOCH, "epoch_load");
+    check_that(c,
+        is_ok(front_parse_admin(buf_span(&frame), &fields)) && is_ok(admin_read(buf_span(&fields), &m)) &&
+            m.operation == ADMIN_EPOCH,
+        "epoch_load");
     frame_statement("submit", k->authority[0], "x", &frame);
     check_code(c, front_parse_admin(buf_span(&frame), &fields), E_bad_value, "an agent's operation on root's socket");
     frame_statement("status", k->authority[0], "x", &frame);
