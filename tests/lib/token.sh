@@ -3,7 +3,7 @@
 #   token_key BASE                    a key pair: BASE.key, BASE.pub (PEM)
 #   token_jwk BASE, token_kid BASE    its public JWK, its RFC 7638 thumbprint
 #   token_config DIR                  a broker's configuration for the target of fence_prepare DIR
-#   token_for HOST                    the authority that tokens are for; the key is DIR/mint of the last token_config's DIR
+#   token_for HOST                    the authority that tokens are for; the key is $dir/mint, where KEY doesn't say another
 #   token METHOD PATH BODY CTYPE [CLAIM=JSON]...   puts a token into t; CLAIM= alone leaves the claim out
 #
 # KEY, KID and HEADER stand for the key, its kid and the whole header; SIGN=none or hmac for the signature; BODY_FILE for the body.
@@ -18,25 +18,25 @@ token_jwk() {
 }
 token_kid() { token_jwk "$1" | openssl dgst -sha256 -binary | token_b64; }
 token_config() {
-    local jwk; TOKEN_KEY=$1/mint jwk=$(token_jwk "$1/mint")
+    local jwk; jwk=$(token_jwk "$1/mint")
     printf '{"domain":"tests","instance":"one","mint_key":{"backend":"tpm"},"pinned":{"policy":%s,"revocation":%s},"targets":%s}\n' \
         "$jwk" "$jwk" "$(cat "$1/target.json")"
 }
 token_for() { TOKEN_HOST=$1; }
 
 token_signature() { # signing input; key
+    local parts
     case ${SIGN:-} in
     none) ;;
     hmac) printf %s "$1" | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$(xxd -p -c 9999 "$2.pub")" -binary | token_b64 ;;
     *) # RFC 7518 section 3.4: r and s, 32 bytes each
-        # shellcheck disable=SC2046
-        printf '%64s%64s' $(printf %s "$1" | openssl dgst -sha256 -sign "$2.key" | openssl asn1parse -inform DER | sed -n 's/.*INTEGER *://p') |
-            tr ' ' 0 | xxd -r -p | token_b64 ;;
+        mapfile -t parts < <(printf %s "$1" | openssl dgst -sha256 -sign "$2.key" | openssl asn1parse -inform DER | sed -n 's/.*INTEGER *://p')
+        printf '%64s%64s' "${parts[0]}" "${parts[1]}" | tr ' ' 0 | xxd -r -p | token_b64 ;;
     esac
 }
 
 token() {
-    local key=${KEY:-$dir/mint} now claim name sha body= text=
+    local key=${KEY:-$dir/mint} now claim name sha body='' text
     local -A c
     now=$(date +%s)
     if [ -n "${BODY_FILE:-}" ]; then sha=$(sha256sum <"$BODY_FILE"); else sha=$(printf %s "$3" | sha256sum); fi
