@@ -15,3 +15,7 @@ include tests/story.mk
 include tests/audit.mk
 include tests/bench.mk
 include tests/peers.mk
+
+# A test that hangs has failed. The longest takes half a minute on two cores, and some times that under the sanitizers.
+LOG_COMPILER = timeout
+AM_LOG_FLAGS = --kill-after=20 400
