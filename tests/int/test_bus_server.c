@@ -8,6 +8,7 @@
 #include "base/clock.h"
 
 #include <grp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <spawn.h>
 #include <stdatomic.h>
@@ -461,7 +462,13 @@ static void hang_up_early(struct checks *c)
             abort();
     for (unsigned i = 0; i < 3; i++)
         pthread_join(t[i], NULL);
-    check_that(c, calls(path, "x") && calls(path, "y"), "30,000 peers that hang up in the handshake don't end the listener");
+    /* Those of them that got through count as connections for a moment yet, and may fill the bound. */
+    bool served = false;
+    for (unsigned i = 0; i < 30 && !served; i++) {
+        AUTO_BUF reply = BUF(BUS_FRAME_MAX);
+        served = is_ok(bus_call(path, span_text("x"), 1000, &reply)) || (poll(NULL, 0, 50), false);
+    }
+    check_that(c, served, "30,000 peers that hang up in the handshake don't end the listener");
     room_close(r);
 }
 
