@@ -3,7 +3,7 @@
  * what it needs in a struct of its own, says what it finds to the report, and returns only what is this program's own trouble
  * (memory, disk).
  *
- * Memory: some 200 bytes a decision and 30 a document named, whatever the records' size. */
+ * Memory: some 400 bytes a decision, whatever the records' size. */
 #ifndef SEB_TOOLS_AUDIT_H
 #define SEB_TOOLS_AUDIT_H
 
