@@ -14,8 +14,8 @@ struct p11_args {
 };
 MUST_USE result p11_open(const struct p11_args *args, struct p11_token **ret);
 void p11_close(struct p11_token *t); /* accepts NULL */
-/* For a token or service that went away: some modules see it again only after C_Finalize and C_Initialize. All keys are closed, and no
- * other thread is in the module. Another token under the label is hsm_unavailable, and a refused PIN stays refused. */
+/* For a token or service that went away: some modules see it again only after C_Finalize and C_Initialize. All keys are closed, and
+ * no other thread is in the module. Another token under the label is hsm_unavailable, and a refused PIN stays refused. */
 MUST_USE result p11_restart(struct p11_token *t);
 struct p11_identity {
     char manufacturer[33], model[17], serial[17];

@@ -5,8 +5,8 @@
 
 #include "hsm/hsm.h"
 
-/* ESYS writes lines of its own to stderr for what it is refused: no more, unless the operator's environment has TSS2_LOG. For mains,
- * which speak for themselves, before their first thread. */
+/* ESYS writes lines of its own to stderr for what it is refused: no more, unless the operator's environment has TSS2_LOG. For
+ * mains, which speak for themselves, before their first thread. */
 void tpm_be_quiet(void);
 
 struct tpm; /* opaque */

@@ -45,6 +45,7 @@ struct keeper_log { /* keeper_log.c */
     struct digest newest_text; /* SHA-256 of its note's text */
     int64_t uncovered_since_ms; /* when the oldest checkpoint without a covering quote was signed; 0: all have one */
     bool sign_wanted;
+    bool sign_first; /* after the TPM was away: a quote waits for one signature */
 };
 struct minting;
 struct mintings { /* keeper_mint.c */

@@ -1,6 +1,6 @@
-/* The HSM's threads, each with a session of its own, where the mint key is in a PKCS#11 token. After a failure of any kind the token is
- * lost: nothing is asked of it until all was closed, the module started anew, and everything opened and proved again. That is a job too,
- * for the time when no other is under way. */
+/* The HSM's threads, each with a session of its own, where the mint key is in a PKCS#11 token. After a failure of any kind the
+ * token is lost: nothing is asked of it until all was closed, the module started anew, and everything opened and proved again. That
+ * is a job too, for the time when no other is under way. */
 #ifndef SEB_BROKER_KEEPER_HSM_H
 #define SEB_BROKER_KEEPER_HSM_H
 
@@ -8,8 +8,8 @@
 #include "hsm/pkcs11.h"
 
 struct keeper_hsm; /* opaque */
-/* Borrows all. The threads start without a token: hsm_open brings it. `expected` is the mint key that init recorded; each opening puts
- * the key's evidence out. */
+/* Borrows all. The threads start without a token: hsm_open brings it. `expected` is the mint key that init recorded; each opening
+ * puts the key's evidence out. */
 MUST_USE result hsm_start(
     const struct config *config, const struct pubkey *expected, struct buf *evidence, struct keeper_hsm **ret);
 void hsm_stop(struct keeper_hsm *h); /* ends the jobs that are in, closes the token; accepts NULL */

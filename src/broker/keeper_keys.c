@@ -137,6 +137,7 @@ result chip_opened(struct keeper *k)
     log_line(LOG_NOTE, "the TPM is back, and its keys are proved again");
     k->chip_lost = false;
     k->chip_health = OK;
+    k->log.sign_first = true;
     return OK;
 }
 

@@ -122,7 +122,7 @@ static result start_signing(struct keeper *k)
     TRY(span_copy_text(span_text(k->log.origin), w->checkpoint.origin, sizeof w->checkpoint.origin));
     TRY(checkpoint_text(&w->checkpoint, &text));
     w->digest = sha256(buf_span(&text));
-    k->log.sign_wanted = false;
+    k->log.sign_wanted = k->log.sign_first = false;
     chip_sign(k->chip, w);
     return OK;
 }
@@ -149,14 +149,15 @@ static int64_t quote_due_ms(const struct keeper *k)
 }
 
 /* Signing makes one group of all that waited; minting takes a command each. So those that waited when a group was signed go first,
- * and the next group gathers meanwhile: neither starves the other. */
+ * and the next group gathers meanwhile: neither starves the other. After the TPM was away a quote of the old checkpoint would set
+ * its records, which are as old, to the chip's clock of now. */
 result log_turn(struct keeper *k, int64_t now_ms)
 {
     if (k->chip_lost || chip_is_busy(k->chip))
         return OK;
-    if (now_ms >= quote_due_ms(k))
-        return start_quoting(k);
     bool sign = must_sign(&k->log);
+    if (now_ms >= quote_due_ms(k) && !(sign && k->log.sign_first))
+        return start_quoting(k);
     if (k->mintings.n && (k->mintings.turn || !sign)) {
         mint_next_on_chip(k);
         return OK;
