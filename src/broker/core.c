@@ -77,11 +77,21 @@ static void mint_refused(struct core *c, const struct message *m)
     work_go(c, w, w->resume);
 }
 
+/* The message has no room for whose the foreign code is; its own code says it. */
+static enum foreign whose(const struct code_message *m)
+{
+    if (!m->foreign)
+        return FOREIGN_NONE;
+    if (m->code == E_tpm_unavailable || m->code == E_tpm_refused)
+        return FOREIGN_TSS2;
+    return m->code == E_hsm_unavailable || m->code == E_hsm_refused ? FOREIGN_PKCS11 : FOREIGN_NONE;
+}
+
 static void health(struct core *c, const struct message *m)
 {
     struct code_message code;
     must("the keeper's HEALTH", code_read(m->fields, &code));
-    result r = fail_foreign((enum seb_code)code.code, code.foreign ? FOREIGN_TSS2 : FOREIGN_NONE, code.foreign);
+    result r = fail_foreign((enum seb_code)code.code, whose(&code), code.foreign);
     if (code_of(r) != code_of(c->keys_health)) {
         c->keys_since_ms = clock_utc_ms();
         if (is_ok(r))

@@ -10,6 +10,9 @@
 /* Beyond the target's own timeout, for the keeper's and runner's part; then the call is taken as one without an answer. */
 #define ANSWER_SLACK_MS 10000
 #define OUTCOME_AGAIN_MS 1000
+/* The keeper allows a second from a checkpoint to its quote; this counts from the entry, and so over a TPM that signs nothing too.
+ */
+#define UNQUOTED_MOST_MS 1500
 
 struct target_mutation mutation_of(const struct contract *contract)
 {
@@ -40,7 +43,7 @@ enum seb_code core_obstacle(struct core *c)
         return code_of(c->keys_health);
     if (!is_ok(journal_health(c->journal)))
         return code_of(journal_health(c->journal));
-    if (journal_unquoted_ms(c->journal) > 1000)
+    if (journal_unquoted_ms(c->journal) > UNQUOTED_MOST_MS)
         return E_quote_stale;
     return E_ok;
 }

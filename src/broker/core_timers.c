@@ -29,8 +29,10 @@ int timers_wait_ms(struct core *c)
 
 static void pending(struct core *c, struct work *w, uint64_t slot)
 {
-    if (w->decision_index != NO_INDEX && w->decision_index < journal_signed_size(c->journal) && w->decision.permitted)
-        reply_known(c, slot, &(struct known_request){ .decision = w->decision_index, .permitted = true, .outcome = NO_INDEX });
+    bool permitted = w->decision.permitted && w->decision_index < journal_signed_size(c->journal);
+    bool unproved = w->stage == STAGE_REFUSE && !w->due_ms && w->decision_index < store_size(c->store);
+    if (permitted || unproved)
+        reply_known(c, slot, &(struct known_request){ .decision = w->decision_index, .permitted = permitted, .outcome = NO_INDEX });
     else
         reply_code(c, slot, "pending", NULL, E_pending);
 }

@@ -201,6 +201,8 @@ static result appending_end(struct appending *a, result r)
         r = appending_flush(a);
     buf_free(&a->fields);
     TRY(r);
+    if (!a->journal->unquoted_since)
+        a->journal->unquoted_since = clock_mono_ms();
     return link_send(a->journal->keeper, MESSAGE_SIGN, 0, (struct span){ NULL, 0 });
 }
 
@@ -283,8 +285,6 @@ result journal_checkpoint(struct journal *j, uint64_t size, struct span note)
     buf_clear(&j->note);
     TRY(buf_put(&j->note, note));
     j->signed_size = size;
-    if (!j->unquoted_since)
-        j->unquoted_since = clock_mono_ms();
     notes_due(j);
     tickets_done(j, is_reached, OK);
     return OK;
@@ -301,7 +301,7 @@ result journal_quote(struct journal *j, const struct stored_quote *q)
     else
         TRY(r);
     j->quoted_size = q->size;
-    j->unquoted_since = q->size == j->signed_size ? 0 : clock_mono_ms();
+    j->unquoted_since = q->size == j->appended_size ? 0 : clock_mono_ms();
     notes_due(j);
     return OK;
 }

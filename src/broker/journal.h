@@ -53,7 +53,7 @@ MUST_USE result journal_quote(struct journal *j, const struct stored_quote *q);
 /* Newest signed checkpoint: size, and the note as text (empty where none was signed in this run and before). */
 uint64_t journal_signed_size(const struct journal *j);
 struct span journal_note(const struct journal *j);
-/* Since when a signed checkpoint has had no quote, in ms; 0 where all are covered. */
+/* For how long an entry has been in the log without a quote over it, in ms; 0 where all are covered. */
 int64_t journal_unquoted_ms(const struct journal *j);
 uint64_t journal_quoted_size(const struct journal *j);
 uint64_t journal_end(const struct journal *j);
