@@ -180,5 +180,7 @@ submit() {
 }
 reply() { jq -r "$1" "${2:-$STAND/reply.json}"; }
 code() { reply '[.status, .rule, .code] | map(select(.)) | join(" ")' "$@"; }
-outcome() { reply '.outcome.entry // "{}" | fromjson | "\(.result), on evidence: \(.evidence)"' "$@"; }
+outcome() { # or what was said instead
+    reply 'if .outcome then .outcome.entry | fromjson | "\(.result), on evidence: \(.evidence)" else [.status, .rule, .code] | map(select(.)) | join(" ") end' "$@"
+}
 decoded() { jq -Rr 'gsub("-"; "+") | gsub("_"; "/") | @base64d'; } # base64url
