@@ -68,7 +68,8 @@ func judgeCredentials(r *report, e *evidence) {
 		}
 	}
 	n := len(e.credentials)
-	r.say(n > 1, fmt.Sprintf("each credential is accepted, and says whose record it is minted for and what it is sent with (%d)", n), "there are too few")
+	r.say(n > 1, fmt.Sprintf("each credential is accepted, and says whose record it is minted for and what it is sent with (%d)", n),
+		"there are too few")
 	attackCredential(r, e, e.credentials[n-1], e.credentials[0])
 	judgeKeyID(r, e, e.credentials[n-1])
 }
