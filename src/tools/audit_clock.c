@@ -22,11 +22,11 @@ struct stamp {
 };
 struct clock_watch {
     struct stamp last; /* the newest quote */
-    struct stamp base; /* the first quote of the newest size that was quoted */
-    bool decided; /* decisions since base */
+    struct stamp base; /* the newest that went along with the one before: one that came late is nothing to measure by */
+    bool permitted, started; /* since the newest quote */
     /* The clocks went apart up to the newest quote: said unless a start follows at once, because a new run first quotes what the
      * last one left, whenever that was. */
-    bool suspect, suspect_decided;
+    bool suspect, suspect_permitted;
     int64_t off_ms;
 };
 
@@ -69,49 +69,57 @@ static void check_growth(struct audit *a, const struct stamp *last, const struct
             last->clock.clock_ms);
 }
 
-/* How far both went apart, beyond what is allowed; 0 where they didn't. While it is off a TPM's clock stands still, so nothing is
- * said across a reset. Before the first record there is no time. */
+/* How much longer it took by the TPM's clock than by the records' times, beyond what is allowed; negative: shorter. While it is off
+ * a TPM's clock stands still, so nothing is said across a reset. */
 static int64_t went_apart(const struct stamp *from, const struct stamp *to)
 {
-    if (!from->any || from->size == 0 || !same_boot(&from->clock, &to->clock) || to->clock.clock_ms < from->clock.clock_ms)
+    if (!from->any || !same_boot(&from->clock, &to->clock) || to->clock.clock_ms < from->clock.clock_ms)
         return 0;
     uint64_t tpm = to->clock.clock_ms - from->clock.clock_ms, records = (uint64_t)(to->time_ms - from->time_ms);
     uint64_t longer = tpm > records ? tpm : records, shorter = tpm > records ? records : tpm;
-    return longer - shorter > CLOCK_SLACK_MS + longer / 100 * CLOCK_PERCENT ? (int64_t)(longer - shorter) : 0;
+    if (longer - shorter <= CLOCK_SLACK_MS + longer / 100 * CLOCK_PERCENT)
+        return 0;
+    return tpm > records ? (int64_t)(longer - shorter) : -(int64_t)(longer - shorter);
 }
 
 static void settle(struct audit *a, struct clock_watch *w)
 {
-    if (w->suspect && w->suspect_decided)
-        report_found(
-            &a->report, FOUND_clock_disagrees, at_size(w->base.size), "by %" PRId64 " ms since the quote before", w->off_ms);
+    if (w->suspect && w->suspect_permitted)
+        report_found(&a->report, FOUND_clock_disagrees, at_size(w->last.size), "the TPM's is %+" PRId64 " ms ahead", w->off_ms);
     else if (w->suspect)
-        report_remark(&a->report, REMARK_clock_gap, at_size(w->base.size), "by %" PRId64 " ms since the quote before", w->off_ms);
+        report_remark(&a->report, REMARK_clock_gap, at_size(w->last.size), "the TPM's is %+" PRId64 " ms ahead", w->off_ms);
     w->suspect = false;
+}
+
+/* In the middle of a run a TPM that was reset was away: its first quote is of what had waited for it. */
+static bool may_be_base(const struct clock_watch *w, const struct stamp *now)
+{
+    return now->size > 0 && (!w->last.any || w->started || same_boot(&w->last.clock, &now->clock));
 }
 
 void clock_quoted(struct audit *a, struct clock_watch *w, uint64_t size, const struct tpm_clock *clock)
 {
     struct stamp now = { .any = true, .clock = *clock, .size = size, .time_ms = a->running.time_ms };
     check_growth(a, &w->last, &now);
+    if (!w->last.any || w->last.size != size) {
+        settle(a, w);
+        w->off_ms = went_apart(&w->base, &now);
+        w->suspect = w->off_ms != 0;
+        w->suspect_permitted = w->permitted;
+        /* Where the TPM's clock is ahead the quote came late, and the next one shows whether it was that. */
+        if (w->off_ms <= 0 && may_be_base(w, &now))
+            w->base = now;
+        w->permitted = w->started = false;
+    }
     w->last = now;
-    if (w->base.any && w->base.size == size)
-        return;
-    settle(a, w);
-    w->off_ms = went_apart(&w->base, &now);
-    w->suspect = w->off_ms != 0;
-    w->suspect_decided = w->decided;
-    w->decided = false;
-    w->base = now;
 }
 
 void clock_record(struct clock_watch *w, const struct record *r)
 {
-    w->decided |= r->e.type == ENTRY_DECISION;
-    if (r->e.type != ENTRY_START || !w->suspect || r->index != w->base.size)
-        return;
-    w->suspect = false;
-    w->base.any = false;
+    w->permitted |= r->e.type == ENTRY_DECISION && r->e.decision.permitted;
+    w->started |= r->e.type == ENTRY_START;
+    if (r->e.type == ENTRY_START && r->index == w->last.size)
+        w->suspect = false;
 }
 
 void clock_end(struct audit *a, struct clock_watch *w)

@@ -348,6 +348,33 @@ static void times(struct checks *c)
     put(&s, aw_stop(&s.w));
     expect(c, &s, FOUND_clock_reset, 4, FINDINGS, "the TPM's reset count going back");
 
+    /* The TPM is away for a minute: one quote comes late, the next is in time again. */
+    struct aw_change ch;
+    struct audited a;
+    for (int reset = 0; reset < 2; reset++) {
+        begin(&s);
+        aw_change_new(&s.w, "one", "one", "policy_epoch=6", &ch);
+        put(&s, aw_decision(&s.w, &ch, NO_INDEX, false)); /* 3: a refusal */
+        aw_change_free(&ch);
+        aw_sign(&s.w);
+        s.tpm.clock_ms += 60000;
+        s.tpm.reset_next = reset ? 4 : 0;
+        aw_quote(&s.w); /* of size 4 */
+        s.w.now_ms += 60000;
+        aw_apply(&s.w, "two");
+        aw_quote(&s.w);
+        aw_wait(&s.w, &s.tpm, 1000);
+        aw_apply(&s.w, "three");
+        aw_quote(&s.w);
+        aw_export(&s.w, "away", NULL);
+        audited_run(&s.w, "away", NULL, 0, &a);
+        check_that(c, a.a.report.findings == 0 && audited_remarked(&a, REMARK_clock_gap, 4) == !reset,
+            reset ? "a TPM that was away and reset is no finding" : "a TPM that was away without a reset is remarked");
+        audited_print(&a);
+        audited_free(&a);
+        end(&s);
+    }
+
     /* A permit ten seconds behind the last quoted checkpoint, in one run. */
     begin(&s);
     aw_apply(&s.w, "one"); /* signed at 5 */
