@@ -115,7 +115,6 @@ static result put_head(const struct fence_haproxy_args *a, struct buf *out)
         "  timeout connect 1s\n"
         "  timeout queue 1s\n"
         "  timeout http-request 5s\n"
-        "  timeout http-keep-alive 30s\n"
         "  # Longer than the broker keeps an idle connection (20 s), so that it is never closed under a call.\n"
         "  timeout http-keep-alive 30s\n"
         "  retries 0\n"
