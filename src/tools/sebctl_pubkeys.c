@@ -45,11 +45,8 @@ static result print_trust(const struct sebctl_args *a, const struct instance *i)
 {
     AUTO_JSON *o = json_object();
     AUTO_BUF origin = BUF(256);
-    json_t *mint = json_array(), *audiences = json_object(), *jwk = NULL;
+    json_t *mint = json_array(), *jwk = NULL;
     TRY(json_put_new(o, "mint", mint));
-    TRY(json_put_new(o, "audiences", audiences));
-    for (unsigned t = 0; t < a->config->targets; t++)
-        TRY(json_put_text(audiences, a->config->target[t].name, a->config->target[t].audience));
     TRY(pubkey_jwk(i->key[ROLE_MINT], &jwk));
     if (json_array_append_new(mint, jwk))
         return fail(E_no_memory);
