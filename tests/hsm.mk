@@ -3,7 +3,7 @@ check_PROGRAMS += tests/int/hsm_driver
 tests_int_hsm_driver_SOURCES = tests/int/hsm_driver.c
 tests_int_hsm_driver_CFLAGS = $(AM_CFLAGS) $(P11KIT_CFLAGS)
 tests_int_hsm_driver_LDADD = libattest.a $(HSM_LIBS) $(BASE_LIBS)
-hsm_tests = tests/int/hsm-tpm tests/int/hsm-tpm-lost tests/int/hsm-pkcs11 tests/int/hsm-tpm2-pkcs11
+hsm_tests = tests/int/hsm-tpm tests/int/hsm-tpm-lost tests/int/hsm-pkcs11 tests/int/hsm-tpm2-pkcs11 tests/int/tpm-soak
 TESTS += $(hsm_tests)
 EXTRA_DIST += $(hsm_tests) tests/lib/hw.sh tests/lib/hsm.sh
 
