@@ -51,17 +51,16 @@ void reply_to_all(struct core *c, struct work *w, const char *status, const char
         reply_code(c, one->slot, status, rule, code);
 }
 
-/* {"index", "entry", "proof"}; the proof only where a checkpoint covers the entry. */
-static result record_json(struct core *c, uint64_t index, json_t *reply, const char *name, struct entry *ret)
+/* {"index", "entry", "proof"}; the proof only where a checkpoint covers the entry. The entry's own text is in `text`. */
+static result record_json(struct core *c, uint64_t index, json_t *reply, const char *name, struct buf *text)
 {
-    AUTO_BUF text = BUF(ENTRY_MAX);
     uint64_t size = journal_signed_size(c->journal);
-    TRY(store_read_entry(c->reader, index, &text));
-    TRY(entry_read(buf_span(&text), ret));
+    buf_clear(text);
+    TRY(store_read_entry(c->reader, index, text));
     json_t *record = json_object();
     TRY(json_put_new(reply, name, record));
     TRY(json_put_int(record, "index", (int64_t)index));
-    TRY(json_put_span(record, "entry", buf_span(&text)));
+    TRY(json_put_span(record, "entry", buf_span(text)));
     if (index >= size)
         return OK;
     struct merkle_source source = store_source(c->reader);
@@ -80,11 +79,13 @@ static result record_json(struct core *c, uint64_t index, json_t *reply, const c
 static result known_json(struct core *c, const struct known_request *known, json_t *reply)
 {
     uint64_t size = journal_signed_size(c->journal);
-    struct entry e;
-    TRY(record_json(c, known->decision, reply, "decision", &e));
+    AUTO_BUF text = BUF(ENTRY_MAX);
+    TRY(record_json(c, known->decision, reply, "decision", &text));
     const char *status = "done";
     enum seb_code code = E_ok;
     if (!known->permitted) {
+        struct entry e;
+        TRY(entry_read(buf_span(&text), &e));
         status = known->decision < size ? "refused" : "unproved";
         code = code_named(e.decision.code);
         TRY(json_put_text(reply, "rule", e.decision.rule));
@@ -92,7 +93,7 @@ static result known_json(struct core *c, const struct known_request *known, json
         status = "pending";
         code = E_pending;
     } else {
-        TRY(record_json(c, known->outcome, reply, "outcome", &e));
+        TRY(record_json(c, known->outcome, reply, "outcome", &text));
     }
     TRY(json_put_text(reply, "status", status));
     if (code != E_ok) {

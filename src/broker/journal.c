@@ -11,6 +11,9 @@
 
 /* Notes and quotes alone make no commit of their own until this long after they came: they go with the next entry. */
 #define NOTES_WAIT_MS 50
+/* A signature that nobody waits for (over reads alone) is asked for this long after; sooner it comes with the next record's. A TPM
+ * may make five a second: a decision's must not stand behind that of its own read. */
+#define SIGN_WAIT_MS 50
 /* After a failed commit the next try waits. */
 #define DISK_WAIT_MS 500
 
@@ -35,6 +38,7 @@ struct journal {
     bool committing;
     result health;
     int64_t last_time, due_ms;
+    int64_t sign_due_ms; /* of what is appended and no signature was asked for; INT64_MAX: nothing is */
     struct waiting waiting;
     uint64_t signed_size, quoted_size, appended_size;
     struct buf note;
@@ -63,7 +67,7 @@ result journal_new(const struct journal_args *args, struct journal **ret)
     j->keeper = args->keeper;
     j->last_time = args->last_time_ms;
     j->signed_size = args->signed_size;
-    j->due_ms = INT64_MAX;
+    j->due_ms = j->sign_due_ms = INT64_MAX;
     j->note = BUF(NOTE_MAX);
     j->health = OK;
     waiting_init(&j->waiting);
@@ -128,8 +132,17 @@ static void commit_run(struct job *job, void *context)
     c->r = store_commit(c->store, c->batch);
 }
 
+/* All that was appended. */
+static result sign_ask(struct journal *j)
+{
+    j->sign_due_ms = INT64_MAX;
+    return link_send(j->keeper, MESSAGE_SIGN, 0, (struct span){ NULL, 0 });
+}
+
 result journal_kick(struct journal *j)
 {
+    if (clock_mono_ms() >= j->sign_due_ms)
+        TRY(sign_ask(j));
     if (j->committing || store_batch_empty(j->open) || clock_mono_ms() < j->due_ms)
         return OK;
     struct store_batch *next;
@@ -194,7 +207,7 @@ static result appending_add(void *context, uint64_t index, struct span entry)
     return append_add(&a->fields, entry);
 }
 
-/* Flushes, has all signed, and lets go of the memory. */
+/* Flushes, and lets go of the memory. */
 static result appending_end(struct appending *a, result r)
 {
     if (is_ok(r))
@@ -203,7 +216,7 @@ static result appending_end(struct appending *a, result r)
     TRY(r);
     if (!a->journal->unquoted_since)
         a->journal->unquoted_since = clock_mono_ms();
-    return link_send(a->journal->keeper, MESSAGE_SIGN, 0, (struct span){ NULL, 0 });
+    return OK;
 }
 
 static result append_batch(struct journal *j, const struct store_batch *batch)
@@ -216,6 +229,23 @@ static result append_batch(struct journal *j, const struct store_batch *batch)
     while (is_ok(r) && store_batch_next_entry(batch, &at, &entry))
         r = appending_add(&a, index++, entry);
     return appending_end(&a, r);
+}
+
+static bool is_signature_awaited(const struct journal *j)
+{
+    for (const struct ticket *t = j->waiting.first; t; t = t->next)
+        if (t->until == UNTIL_SIGNED && t->index < j->appended_size)
+            return true;
+    return false;
+}
+
+static result sign_now_or_later(struct journal *j)
+{
+    if (is_signature_awaited(j))
+        return sign_ask(j);
+    if (j->sign_due_ms == INT64_MAX)
+        j->sign_due_ms = clock_mono_ms() + SIGN_WAIT_MS;
+    return OK;
 }
 
 /* Nothing of the batch is in the log, and what was built on it hangs in the air: both are void, and those who wait are told. */
@@ -241,6 +271,8 @@ result journal_collect(struct journal *j)
         if (is_ok(r) && store_batch_entries(batch)) {
             r = append_batch(j, batch);
             j->appended_size = store_batch_end(batch);
+            if (is_ok(r))
+                r = sign_now_or_later(j);
         }
         store_batch_free(batch);
         if (!is_ok(j->health)) {
@@ -262,7 +294,8 @@ int journal_fd(const struct journal *j)
 
 int64_t journal_due_ms(const struct journal *j)
 {
-    return j->committing || store_batch_empty(j->open) ? INT64_MAX : j->due_ms;
+    int64_t due = j->committing || store_batch_empty(j->open) ? INT64_MAX : j->due_ms;
+    return due < j->sign_due_ms ? due : j->sign_due_ms;
 }
 
 static void notes_due(struct journal *j)
@@ -346,5 +379,6 @@ result journal_replay(struct journal *j, struct store_reader *reader)
     struct appending a = { .journal = j, .fields = BUF(LINK_PACKET_MAX - 64) };
     if (j->signed_size == j->appended_size)
         return OK;
-    return appending_end(&a, store_each_entry(reader, j->signed_size, j->appended_size, appending_add, &a));
+    TRY(appending_end(&a, store_each_entry(reader, j->signed_size, j->appended_size, appending_add, &a)));
+    return sign_ask(j);
 }

@@ -1,6 +1,6 @@
 /* The core's way to the log: entries go into the open batch; a commit makes a batch durable; then the keeper appends its entries
  * and signs. While one batch is being committed or signed the next one fills, so a group is whatever arrived meanwhile, and a lone
- * entry waits for nobody. Order is always: durable, appended, signed. */
+ * entry waits for nobody. Order is always: durable, appended, signed; what only reads have written is signed a little later. */
 #ifndef SEB_BROKER_JOURNAL_H
 #define SEB_BROKER_JOURNAL_H
 

@@ -15,7 +15,7 @@ struct question {
     int64_t now_ms;
     const struct remembered *r;
     const struct mint_message *m;
-    struct entry entry;
+    const struct entry *entry;
     struct facts facts;
     struct certificate certificate; /* owned */
     struct target_mutation mutation;
@@ -39,7 +39,7 @@ static int64_t least(int64_t a, int64_t b)
 /* The entry names the certificate by its payload's digest, so this comes before anything of the certificate is looked at. */
 static result read_certificate(struct question *q)
 {
-    const struct digest *named = q->entry.type == ENTRY_READ ? &q->entry.read.certificate : &q->entry.decision.certificate;
+    const struct digest *named = q->entry->type == ENTRY_READ ? &q->entry->read.certificate : &q->entry->decision.certificate;
     struct digest came = sha256(q->m->certificate.payload);
     if (!digest_equal(&came, named))
         return fail(E_certificate_mismatch);
@@ -56,7 +56,7 @@ static result read_certificate(struct question *q)
 static result hold_rules(const struct question *q)
 {
     struct refusal refusal = { .code = E_invariant };
-    if (q->entry.type == ENTRY_READ && q->entry.read.purpose == READ_RECONCILE) {
+    if (q->entry->type == ENTRY_READ && q->entry->read.purpose == READ_RECONCILE) {
         enum seb_code code = E_invariant;
         for (unsigned i = 0; i < rules_n; i++)
             if (text_is(rules[i].name, "sig"))
@@ -70,7 +70,7 @@ static result hold_life(const struct question *q, int64_t iat, int64_t exp)
 {
     int64_t most = least(policy_credential_s(q->g->policy), q->certificate.contract.credential_s);
     int64_t now_s = q->now_ms / 1000;
-    if (exp - iat > most || (q->entry.type == ENTRY_DECISION && exp > q->certificate.exp))
+    if (exp - iat > most || (q->entry->type == ENTRY_DECISION && exp > q->certificate.exp))
         return fail(E_credential_too_long);
     if (now_s < iat - CLOCK_SLACK_S || now_s >= exp || exp <= iat)
         return fail(E_decision_stale);
@@ -79,7 +79,7 @@ static result hold_life(const struct question *q, int64_t iat, int64_t exp)
 
 static result hold_decision(const struct question *q, const struct config_target *target)
 {
-    const struct decision_entry *d = &q->entry.decision;
+    const struct decision_entry *d = &q->entry->decision;
     const struct body_ref *body = &q->certificate.contract.mutation.body;
     if (!text_is(d->cid, q->certificate.cid) || !digest_equal(&d->agent, pubkey_thumbprint(q->certificate.agent)))
         return fail(E_certificate_mismatch);
@@ -95,7 +95,7 @@ static result hold_decision(const struct question *q, const struct config_target
 
 static result hold_read(const struct question *q)
 {
-    const struct read_entry *e = &q->entry.read;
+    const struct read_entry *e = &q->entry->read;
     const struct mutation *m = &q->certificate.contract.mutation;
     if (!text_is(e->target, m->target) || !text_is(e->resource, m->resource) || !digest_equal(&e->mint_key, &q->g->mint_key))
         return fail(E_decision_mismatch);
@@ -109,7 +109,7 @@ static result hold_read(const struct question *q)
 static result hold_body(const struct question *q)
 {
     const struct body_ref *body = &q->certificate.contract.mutation.body;
-    if (q->entry.type == ENTRY_READ || !body->present)
+    if (q->entry->type == ENTRY_READ || !body->present)
         return q->m->body.n ? fail(E_body_mismatch) : OK;
     struct digest came = sha256(q->m->body);
     if ((int64_t)q->m->body.n != body->length || !digest_equal(&came, &body->sha256))
@@ -122,7 +122,8 @@ static result hold_body(const struct question *q)
 static struct target_mutation mutation_for(const struct question *q)
 {
     const struct contract *c = &q->certificate.contract;
-    const struct live_state *live = q->entry.type == ENTRY_DECISION && q->entry.decision.has_live ? &q->entry.decision.live : NULL;
+    const struct live_state *live =
+        q->entry->type == ENTRY_DECISION && q->entry->decision.has_live ? &q->entry->decision.live : NULL;
     return (struct target_mutation){
         .operation = c->mutation.operation,
         .resource = c->mutation.resource,
@@ -174,7 +175,7 @@ static result write_claims(const struct question *q, const struct warrant *w, in
 
 static result judge_question(struct question *q, struct warrant *ret)
 {
-    const bool read = q->entry.type == ENTRY_READ;
+    const bool read = q->entry->type == ENTRY_READ;
     struct warrant w = { .use = read ? CALL_READ : CALL_MUTATE };
     TRY(read_certificate(q));
     TRY(hold_rules(q));
@@ -182,12 +183,12 @@ static result judge_question(struct question *q, struct warrant *ret)
     TRY(read ? hold_read(q) : hold_decision(q, w.target));
     TRY(hold_body(q));
     TRY(target_plan(w.target->kind, w.use, &q->mutation, &w.plan));
-    w.exp = read ? q->entry.read.exp : q->entry.decision.exp;
+    w.exp = read ? q->entry->read.exp : q->entry->decision.exp;
     w.policy_epoch = policy_epoch_of(q->g->policy);
-    w.has_epoch = !(read && q->entry.read.purpose == READ_RECONCILE);
+    w.has_epoch = !(read && q->entry->read.purpose == READ_RECONCILE);
     w.epoch = q->g->epoch.epoch;
     AUTO_BUF claims = BUF(CREDENTIAL_MAX);
-    TRY(write_claims(q, &w, read ? q->entry.read.iat : q->entry.decision.iat, &claims));
+    TRY(write_claims(q, &w, read ? q->entry->read.iat : q->entry->decision.iat, &claims));
     w.claims = claims;
     claims = BUF(0);
     *ret = w;
@@ -197,7 +198,7 @@ static result judge_question(struct question *q, struct warrant *ret)
 result warrant_judge(
     const struct grounds *g, int64_t now_ms, const struct remembered *r, const struct mint_message *m, struct warrant *ret)
 {
-    struct question q = { .g = g, .now_ms = now_ms, .r = r, .m = m };
+    struct question q = { .g = g, .now_ms = now_ms, .r = r, .m = m, .entry = r->entry };
     if (g->hsm != E_ok)
         return fail(g->hsm);
     if (!g->policy)
@@ -208,7 +209,6 @@ result warrant_judge(
         .policy = g->policy,
         .epoch = g->has_epoch ? &g->epoch : NULL,
     };
-    TRY(entry_read(buf_span(&r->text), &q.entry));
     result made = judge_question(&q, ret);
     certificate_free(&q.certificate);
     return made;

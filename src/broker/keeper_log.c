@@ -71,14 +71,14 @@ result log_resume(struct keeper *k, uint64_t slot, struct span fields)
     return tell_resumed(k, E_ok);
 }
 
-static result remember(struct keeper *k, const struct entry *e, uint64_t index, const struct digest *leaf, struct span text)
+static result remember(struct keeper *k, const struct entry *e, uint64_t index, const struct digest *leaf)
 {
     const struct span run = SPAN(k->run);
     const struct decision_entry *d = &e->decision;
     if (e->type == ENTRY_DECISION && d->permitted && span_equal(SPAN(d->run), run))
-        return memory_put(k->memory, index, leaf, d->exp, text);
+        return memory_put(k->memory, index, leaf, d->exp, e);
     if (e->type == ENTRY_READ && span_equal(SPAN(e->read.run), run))
-        return memory_put(k->memory, index, leaf, e->read.exp, text);
+        return memory_put(k->memory, index, leaf, e->read.exp, e);
     return OK;
 }
 
@@ -96,7 +96,7 @@ result log_append(struct keeper *k, struct span fields)
         TRY(entry_read(text, &e));
         struct digest leaf = merkle_leaf(text);
         frontier_append(&k->log.frontier, &leaf, NULL, NULL);
-        TRY(remember(k, &e, a.index, &leaf, text));
+        TRY(remember(k, &e, a.index, &leaf));
     }
     return OK;
 }

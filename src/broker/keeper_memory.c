@@ -32,7 +32,7 @@ static struct remembered *at(struct memory *m, unsigned i)
 
 static void drop_first(struct memory *m)
 {
-    buf_free(&at(m, 0)->text);
+    free(at(m, 0)->entry);
     m->first = (m->first + 1) % m->max;
     m->n--;
 }
@@ -47,7 +47,7 @@ void memory_free(struct memory *m)
     free(m);
 }
 
-result memory_put(struct memory *m, uint64_t index, const struct digest *leaf, int64_t exp, struct span text)
+result memory_put(struct memory *m, uint64_t index, const struct digest *leaf, int64_t exp, const struct entry *entry)
 {
     if (m->n && index <= at(m, m->n - 1)->index)
         return fail(E_invariant);
@@ -55,8 +55,10 @@ result memory_put(struct memory *m, uint64_t index, const struct digest *leaf, i
         drop_first(m);
     if (m->n == m->max)
         return OK;
-    struct remembered r = { .index = index, .leaf = *leaf, .exp = exp, .text = BUF(text.n) };
-    TRY(buf_put(&r.text, text));
+    struct remembered r = { .index = index, .leaf = *leaf, .exp = exp, .entry = malloc(sizeof *r.entry) };
+    if (!r.entry)
+        return fail(E_no_memory);
+    *r.entry = *entry;
     *at(m, m->n) = r;
     m->n++;
     return OK;
@@ -81,7 +83,8 @@ struct remembered *memory_find(struct memory *m, uint64_t index)
 void memory_spend(struct remembered *r)
 {
     r->spent = true;
-    buf_free(&r->text);
+    free(r->entry);
+    r->entry = NULL;
 }
 
 void memory_purge(struct memory *m, int64_t now_s)

@@ -3,7 +3,7 @@
 #ifndef SEB_BROKER_KEEPER_MEMORY_H
 #define SEB_BROKER_KEEPER_MEMORY_H
 
-#include "base/digest.h"
+#include "entry/entry.h"
 
 #define MEMORY_ENTRIES 32768
 
@@ -12,14 +12,14 @@ struct remembered {
     struct digest leaf;
     int64_t exp; /* of the credential */
     bool spent; /* a credential was minted for it, or was tried to */
-    struct buf text; /* the entry; freed when it is spent */
+    struct entry *entry; /* freed when it is spent */
 };
 struct memory; /* opaque */
 MUST_USE result memory_new(unsigned entries_max, struct memory **ret);
 void memory_free(struct memory *m); /* accepts NULL */
 /* Takes a copy of the entry. Indices only grow: invariant. Where all places are taken by entries that may still be minted for, this
  * one isn't remembered, and stays without a credential. */
-MUST_USE result memory_put(struct memory *m, uint64_t index, const struct digest *leaf, int64_t exp, struct span text);
+MUST_USE result memory_put(struct memory *m, uint64_t index, const struct digest *leaf, int64_t exp, const struct entry *entry);
 struct remembered *memory_find(struct memory *m, uint64_t index); /* NULL: not there; valid until the next put or purge */
 void memory_spend(struct remembered *r);
 /* Forgets what was over before now_s; in the order in which it came, so that one long entry may keep later ones a while. */

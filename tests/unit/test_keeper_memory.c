@@ -7,14 +7,15 @@
 static result put(struct memory *m, uint64_t index, int64_t exp)
 {
     struct digest leaf = sha256((struct span){ (const uint8_t *)&index, sizeof index });
-    return memory_put(m, index, &leaf, exp, span_text("entry"));
+    const struct entry entry = { .type = ENTRY_READ, .time = (int64_t)index };
+    return memory_put(m, index, &leaf, exp, &entry);
 }
 
 static bool holds(struct memory *m, uint64_t index)
 {
     struct digest leaf = sha256((struct span){ (const uint8_t *)&index, sizeof index });
     struct remembered *r = memory_find(m, index);
-    return r && r->index == index && digest_equal(&r->leaf, &leaf) && span_is(buf_span(&r->text), "entry");
+    return r && r->index == index && digest_equal(&r->leaf, &leaf) && r->entry && r->entry->time == (int64_t)index;
 }
 
 int main(void)
@@ -30,7 +31,7 @@ int main(void)
     check_code(&c, put(m, 7, 100), E_invariant, "an index twice is refused");
     check_code(&c, put(m, 2, 100), E_invariant, "an earlier index is refused");
     memory_spend(memory_find(m, 3));
-    check_that(&c, memory_find(m, 3) && memory_find(m, 3)->spent && !memory_find(m, 3)->text.p, "what was spent is known as such");
+    check_that(&c, memory_find(m, 3) && memory_find(m, 3)->spent && !memory_find(m, 3)->entry, "what was spent is known as such");
     check_code(&c, put(m, 8, 200), E_ok, "put");
     check_code(&c, put(m, 9, 200), E_ok, "put");
     check_code(&c, put(m, 10, 200), E_ok, "full: what was spent makes room");
