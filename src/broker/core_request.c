@@ -250,6 +250,15 @@ static result blob_jws(struct core *c, enum blob_kind kind, const struct digest 
     return store_batch_blob(journal_batch(c->journal), kind, d, buf_span(&text));
 }
 
+/* A certificate may have come before with fewer signatures. Those that a permit rests on are what an audit must see, and what the
+ * keeper verifies when it mints to settle the permit after a restart. */
+static result blob_permitted(struct core *c, const struct work *w)
+{
+    AUTO_BUF text = BUF(STORE_BLOB_MAX);
+    TRY(jws_write(&w->certificate_parts, &text));
+    return store_batch_blob_replace(journal_batch(c->journal), BLOB_CERTIFICATE, &w->certificate.digest, buf_span(&text));
+}
+
 /* The decision entry, and in one transaction with it all that belongs to it: what was signed, the request's row, and of a permit
  * the certificate's reservation and the open decision. */
 static result decision_add(struct core *c, struct work *w)
@@ -260,7 +269,7 @@ static result decision_add(struct core *c, struct work *w)
     TRY(journal_add(c->journal, &e, w->permit, &placed));
     w->decision_index = placed.index;
     w->leaf = placed.leaf;
-    TRY(blob_jws(c, BLOB_CERTIFICATE, &w->certificate.digest, &w->certificate_parts));
+    TRY(w->permit ? blob_permitted(c, w) : blob_jws(c, BLOB_CERTIFICATE, &w->certificate.digest, &w->certificate_parts));
     TRY(blob_jws(c, BLOB_REQUEST, &w->request.digest, &w->request_parts));
     if (w->body.n)
         TRY(store_batch_blob(batch, BLOB_BODY, &w->body_digest, w->body));

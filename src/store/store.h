@@ -66,6 +66,9 @@ bool store_batch_next_entry(const struct store_batch *b, size_t *at, struct span
 MUST_USE result store_batch_entry(struct store_batch *b, struct span entry, uint64_t *ret_index);
 /* What is stored already under kind and digest stays as it is. */
 MUST_USE result store_batch_blob(struct store_batch *b, enum blob_kind kind, const struct digest *d, struct span data);
+/* Takes the place of what is stored under kind and digest: for a permit's certificate, so that the signatures that it was permitted
+ * on are those that are kept. What comes after it by store_batch_blob leaves it as it is. */
+MUST_USE result store_batch_blob_replace(struct store_batch *b, enum blob_kind kind, const struct digest *d, struct span data);
 /* Reserves the certificate (Phi_replay): a cid that is used already is `invariant`. */
 MUST_USE result store_batch_use(struct store_batch *b, const char *cid, const struct digest *certificate, uint64_t decision);
 /* (agent, id) that is stored already is `invariant`. */

@@ -62,6 +62,16 @@ static void sign_document(struct testkey *key, const char *typ, struct span payl
     must(is_ok(jws_parse_text(buf_span(&text), arena, ret)), "jws");
 }
 
+void aw_change_sign(struct aw_change *c, struct testkey *const *keys, unsigned n)
+{
+    AUTO_BUF text = BUF(JWS_TEXT_MAX);
+    certificate_free(&c->certificate);
+    buf_clear(&c->arena_c);
+    testkey_jws(keys, n, TYP_CERTIFICATE, buf_span(&c->certificate_text), &text);
+    must(is_ok(jws_parse_text(buf_span(&text), &c->arena_c, &c->certificate_jws)), "jws");
+    must(is_ok(certificate_parse(c->certificate_jws.payload, NULL, &c->certificate)), "certificate");
+}
+
 static void put_blob(struct audit_world *w, enum blob_kind kind, const struct digest *d, struct span data)
 {
     must(is_ok(store_batch_blob(w->batch, kind, d, data)), "blob");
@@ -73,6 +83,13 @@ static void put_jws(struct audit_world *w, enum blob_kind kind, const struct jws
     struct digest d = sha256(j->payload);
     must(is_ok(jws_write(j, &text)), "jws");
     put_blob(w, kind, &d, buf_span(&text));
+}
+
+static void replace_certificate(struct audit_world *w, const struct aw_change *c)
+{
+    AUTO_BUF text = BUF(TEXT_MAX);
+    must(is_ok(jws_write(&c->certificate_jws, &text)), "jws");
+    must(is_ok(store_batch_blob_replace(w->batch, BLOB_CERTIFICATE, &c->certificate.digest, buf_span(&text))), "blob");
 }
 
 /* "path=json", where the JSON may hold '='. */
@@ -292,6 +309,8 @@ struct entry aw_decision(struct audit_world *w, const struct aw_change *c, uint6
         .live = read != NO_INDEX ? &live : NULL };
     decide(w, &f, d);
     put_jws(w, BLOB_CERTIFICATE, &c->certificate_jws);
+    if (d->permitted)
+        replace_certificate(w, c);
     put_jws(w, BLOB_REQUEST, &c->request_jws);
     put_blob(w, BLOB_BODY, &d->body, SPAN(new_body));
     return e;

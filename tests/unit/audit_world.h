@@ -62,6 +62,8 @@ struct aw_change {
 /* cid and request id; edits of the certificate and the request come before ("" for none), as "path=json". */
 void aw_change_new(struct audit_world *w, const char *cid, const char *id, const char *certificate_edit, struct aw_change *ret);
 void aw_change_free(struct aw_change *c);
+/* The same certificate, signed by these alone. */
+void aw_change_sign(struct aw_change *c, struct testkey *const *keys, unsigned n);
 
 /* Records in honest form, with the world's time and run; a test may change them before they are put. */
 struct entry aw_start(struct audit_world *w); /* begins a new run, stores the keys' evidence */

@@ -452,6 +452,76 @@ static void statements(struct checks *c)
     expect(c, &s, FOUND_statement_signature, 3, FINDINGS, "a policy by another key");
 }
 
+/* Records 0 to 3: a policy by which the second authority may not admit this. Then (4) the refusal of what it alone signed. */
+static void begin_refused(struct story *s)
+{
+    struct aw_change first;
+    begin(s);
+    edit(s->w.policy.policy_json, "policy_epoch", "8");
+    edit(s->w.policy.policy_json, "authorities.1.admit.1.operations", "[\"DELETE\"]");
+    put(s, aw_policy(&s->w));
+    aw_change_new(&s->w, "one", "one", "policy_epoch=8", &first);
+    aw_change_sign(&first, &s->w.policy.authority[1], 1);
+    struct entry e = aw_decision(&s->w, &first, NO_INDEX, false);
+    must(span_is(span_text(e.decision.code), "not_admissible"), "the refusal");
+    put(s, e);
+    aw_change_free(&first);
+}
+
+static void signatures(struct checks *c)
+{
+    struct story s;
+    struct aw_change ch;
+    begin_refused(&s);
+    aw_change_new(&s.w, "one", "two", "policy_epoch=8", &ch);
+    aw_change_sign(&ch, s.w.policy.authority, 2);
+    put(&s, aw_read(&s.w, &ch, NO_INDEX)); /* 5 */
+    put(&s, aw_decision(&s.w, &ch, 5, false)); /* 6 */
+    apply(&s, 6, RESULT_APPLIED, EVIDENCE_RESPONSE);
+    aw_change_free(&ch);
+    aw_change_new(&s.w, "one", "three", "policy_epoch=8", &ch);
+    aw_change_sign(&ch, &s.w.policy.authority[1], 1);
+    put(&s, aw_decision(&s.w, &ch, NO_INDEX, true)); /* 8: not_admissible once more, beside the permit's signatures */
+    aw_change_free(&ch);
+    aw_sign(&s.w);
+    aw_quote(&s.w);
+    aw_export(&s.w, "countersigned", NULL);
+    check_clean(c, &s.w, "countersigned", "refused with one signature, and permitted with two");
+    end(&s);
+
+    /* The export holds the one signature; that there was another is the broker's word. */
+    begin_refused(&s);
+    aw_change_new(&s.w, "one", "two", "policy_epoch=8", &ch);
+    aw_change_sign(&ch, s.w.policy.authority, 2);
+    struct entry e = aw_decision(&s.w, &ch, 5, false);
+    aw_change_sign(&ch, &s.w.policy.authority[1], 1);
+    AUTO_BUF text = BUF(STORE_BLOB_MAX);
+    must(is_ok(jws_write(&ch.certificate_jws, &text)), "jws");
+    must(is_ok(store_batch_blob_replace(s.w.batch, BLOB_CERTIFICATE, &ch.certificate.digest, buf_span(&text))), "blob");
+    put(&s, aw_read(&s.w, &ch, NO_INDEX)); /* 5 */
+    put(&s, e); /* 6 */
+    apply(&s, 6, RESULT_APPLIED, EVIDENCE_RESPONSE);
+    aw_change_free(&ch);
+    expect(c, &s, FOUND_decision_verdict, 6, FOUND_read_uncertified, "a permit that only more signatures would justify");
+
+    /* No part of the signatures leads to what was recorded. */
+    begin_refused(&s);
+    aw_change_new(&s.w, "one", "two", "policy_epoch=8", &ch);
+    aw_change_sign(&ch, s.w.policy.authority, 2);
+    put(&s, aw_read(&s.w, &ch, NO_INDEX)); /* 5 */
+    put(&s, aw_decision(&s.w, &ch, 5, false)); /* 6 */
+    apply(&s, 6, RESULT_APPLIED, EVIDENCE_RESPONSE);
+    aw_change_free(&ch);
+    aw_change_new(&s.w, "one", "three", "policy_epoch=8", &ch);
+    e = aw_decision(&s.w, &ch, NO_INDEX, true);
+    must(is_ok(span_copy_text(span_text("rev"), e.decision.rule, 16)) &&
+             is_ok(span_copy_text(span_text("epoch_mismatch"), e.decision.code, 40)),
+        "text");
+    put(&s, e); /* 8 */
+    aw_change_free(&ch);
+    expect(c, &s, FOUND_decision_verdict, 8, FINDINGS, "a refusal that no part of the signatures explains");
+}
+
 static void runs(struct checks *c)
 {
     struct story s;
@@ -495,6 +565,7 @@ int main(void)
     times(&c);
     quotes(&c);
     statements(&c);
+    signatures(&c);
     runs(&c);
     return checks_end(&c);
 }
