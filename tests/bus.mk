@@ -37,4 +37,4 @@ TESTS += tests/int/test_submit tests/int/seb-submit
 tests_int_test_submit_SOURCES = tests/int/test_submit.c tests/unit/busframes.c tests/unit/busframes.h \
 	tests/fake/front_stand.c tests/fake/front_stand.h
 tests_int_test_submit_LDADD = libbus.a liblink.a libsebconfig.a $(TESTKEY_LIBS) $(BASE_LIBS)
-EXTRA_DIST += tests/int/seb-submit
+EXTRA_DIST += tests/int/seb-submit tests/lib/manual.sh

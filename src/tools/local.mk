@@ -8,7 +8,7 @@ SAB_FENCE_LIBS = libsabfence.a $(BASE_LIBS)
 # sab.
 bin_PROGRAMS += sab
 sab_SOURCES = src/tools/sab.c src/tools/sab.h src/tools/sab_certify.c src/tools/sab_contract.c src/tools/sab_key.c \
-	src/tools/sab_signer.c src/tools/sab_signer.h src/tools/sab_statement.c
+	src/tools/sab_statement.c src/tools/signer.c src/tools/signer.h
 sab_LDADD = $(SAB_FENCE_LIBS) $(HSM_LIBS) $(POLICY_LIBS)
 
 # seb-submit
@@ -17,7 +17,7 @@ seb_submit_SOURCES = \
 	src/tools/seb_submit.c src/tools/submit_options.c src/tools/submit_options.h \
 	src/tools/submit_request.c src/tools/submit_request.h \
 	src/tools/submit_reply.c src/tools/submit_reply.h \
-	src/tools/agent_key.c src/tools/agent_key.h
+	src/tools/signer.c src/tools/signer.h
 seb_submit_LDADD = libbus.a libmerkle.a $(HSM_LIBS) $(BASE_LIBS) $(NNG_LIBS)
 
 # sebctl

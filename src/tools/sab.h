@@ -3,6 +3,7 @@
 #define SEB_TOOLS_SAB_H
 
 #include "base/json.h"
+#include "tools/signer.h"
 
 #define SAB_OK 0
 #define SAB_FAILED 1 /* refused or failed; the reason is on stderr */
@@ -48,6 +49,8 @@ MUST_USE result sab_epoch_sign(struct sab_args *a);
 /* Takes its own argv (argv[0] is "fence") and returns the exit code. */
 int sab_fence(int argc, char **argv);
 
+/* The key that the options name. usage where they name none, or two. */
+MUST_USE result sab_key_open(struct sab_args *a, struct signer **ret);
 /* A decimal number from min to max; missing where it wasn't given. usage. */
 MUST_USE result sab_number(struct sab_args *a, enum sab_option o, int64_t min, int64_t max, int64_t missing, int64_t *ret);
 /* A whole file, or stdin for "-"; one JSON value in it. */

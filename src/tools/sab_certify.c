@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "policy/documents.h"
-#include "tools/sab_signer.h"
+#include "tools/sab.h"
 
 #define EVIDENCE_MAX (64u << 20)
 #define RANDOM_SIZE 16
@@ -87,8 +87,8 @@ result sab_certify(struct sab_args *a)
     TRY(put_evidence(a, certificate));
     TRY(json_canonical(certificate, &payload));
     TRY(check(buf_span(&payload)));
-    TRY(sab_signer_open(a, &s));
-    TRY(sab_sign(s, TYP_CERTIFICATE, buf_span(&payload), &text));
+    TRY(sab_key_open(a, &s));
+    TRY(signer_sign(s, TYP_CERTIFICATE, buf_span(&payload), &text));
     return sab_print(buf_span(&text));
 }
 
@@ -115,7 +115,7 @@ result sab_countersign(struct sab_args *a)
     TRY(jws_parse_text(buf_span(&in), &arena, &j));
     TRY(check(j.payload));
     TRY(contract_compare(a, j.payload));
-    TRY(sab_signer_open(a, &s));
-    TRY(sab_sign_too(s, TYP_CERTIFICATE, &j, &text));
+    TRY(sab_key_open(a, &s));
+    TRY(signer_sign_too(s, TYP_CERTIFICATE, &j, &text));
     return sab_print(buf_span(&text));
 }

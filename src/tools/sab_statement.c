@@ -2,14 +2,14 @@
 
 #include "base/clock.h"
 #include "policy/documents.h"
-#include "tools/sab_signer.h"
+#include "tools/sab.h"
 
 static result sign_and_print(struct sab_args *a, const char *typ, struct span payload)
 {
     AUTO_SIGNER *s = NULL;
     AUTO_BUF text = BUF(JWS_TEXT_MAX);
-    TRY(sab_signer_open(a, &s));
-    TRY(sab_sign(s, typ, payload, &text));
+    TRY(sab_key_open(a, &s));
+    TRY(signer_sign(s, typ, payload, &text));
     return sab_print(buf_span(&text));
 }
 

@@ -3,12 +3,15 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/secret.h"
 #include "bus/bus.h"
+#include "hsm/tpm.h"
 #include "tools/submit_options.h"
 #include "tools/submit_reply.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define ANSWER_MS 5000 /* beyond the time that the request itself gives the broker */
 #define WAIT_AGAIN_MS 200
@@ -27,42 +30,38 @@ static int say_later(const char *about, result r)
     return code_of(r) == E_unavailable ? SUBMIT_LATER : SUBMIT_LOCAL;
 }
 
-static int say_key(const struct agent_key_args *args, result r)
+static int say_key(const struct signer_place *place, result r)
 {
-    if (code_of(r) == E_bad_value && !args->module) {
-        fprintf(stderr, "seb-submit: %s: a private key that others may touch: chmod 600 it\n", args->key);
-        return SUBMIT_LOCAL;
-    }
-    return say(args->key, r);
+    return say(place->tpm ? place->handle : place->key, r);
 }
 
-static int print_jwk(const struct agent_key_args *args)
+static int print_line(const char *about, const struct buf *text, result r)
 {
-    AUTO_AGENT_KEY *key = NULL;
-    AUTO_JSON *jwk = NULL;
-    AUTO_BUF text = BUF(1024);
-    result r = agent_key_open(args, &key);
-    if (!is_ok(r))
-        return say_key(args, r);
-    r = pubkey_jwk(agent_key_public(key), &jwk);
+    if (is_ok(r) && (fwrite(text->p, 1, text->n, stdout) != text->n || putchar('\n') == EOF || fflush(stdout) != 0))
+        r = fail_foreign(E_io, FOREIGN_ERRNO, (uint32_t)errno);
+    return is_ok(r) ? 0 : say(about, r);
+}
+
+static int show_key(const struct submit_options *o)
+{
+    AUTO_SIGNER *signer = NULL;
+    AUTO_BUF text = BUF(4096);
+    bool made = false, make = o->command == SUBMIT_KEY_NEW;
+    result r = make ? signer_provision(&o->key, &made) : OK;
     if (is_ok(r))
-        r = json_canonical(jwk, &text);
+        r = signer_open(&o->key, &signer);
     if (!is_ok(r))
-        return say(args->key, r);
-    printf("%.*s\n", (int)text.n, (const char *)text.p);
-    return 0;
-}
-
-static int keygen(const struct submit_options *o)
-{
-    result r = agent_key_make(o->alg, o->key.key);
-    return is_ok(r) ? print_jwk(&o->key) : say(o->key.key, r);
+        return say_key(&o->key, r);
+    enum signer_form form = o->jwk ? SIGNER_JWK : o->pem ? SIGNER_PEM : o->json ? SIGNER_JSON : SIGNER_TEXT;
+    r = signer_describe(signer, form, make ? &made : NULL, &text);
+    return print_line("key", &text, r);
 }
 
 /* What is asked, and with what. */
 struct asker {
     const struct submit_options *options;
-    struct agent_key *key;
+    struct signer *signer; /* NULL where it is signed elsewhere: */
+    struct signed_request ready;
     struct pubkey *record_key; /* NULL: proofs aren't looked at */
     struct buf certificate, body;
     struct submission submission;
@@ -72,7 +71,8 @@ struct asker {
 static void asker_free(struct asker *a)
 {
     submission_free(&a->submission);
-    agent_key_free(a->key);
+    signer_close(a->signer);
+    signed_request_free(&a->ready);
     pubkey_free(a->record_key);
     buf_free(&a->certificate);
     buf_free(&a->body);
@@ -95,30 +95,65 @@ static result read_record_key(const char *path, struct pubkey **ret)
     return pubkey_from_pem(buf_span(&pem), ret);
 }
 
+static result read_file(const char *path, size_t max, struct buf *out)
+{
+    return file_read(span_is(span_text(path), "-") ? "/dev/stdin" : path, max, out);
+}
+
+static int read_ready(struct asker *a)
+{
+    AUTO_BUF text = BUF(JWS_TEXT_MAX);
+    result r = read_file(a->options->request, JWS_TEXT_MAX, &text);
+    if (is_ok(r))
+        r = signed_request_read(buf_span(&text), &a->ready);
+    a->submission.id = a->ready.id;
+    return is_ok(r) ? 0 : say(a->options->request, r);
+}
+
+static int choose_id(struct asker *a)
+{
+    result r = a->options->id ? OK : random_id(a->id);
+    a->submission.id = a->options->id ? a->options->id : a->id;
+    return is_ok(r) ? 0 : say("random id", r);
+}
+
 /* 0, or the exit code after a message. */
 static int prepare(struct asker *a)
 {
     const struct submit_options *o = a->options;
-    result r = file_read(o->certificate, JWS_TEXT_MAX, &a->certificate);
+    result r = read_file(o->certificate, JWS_TEXT_MAX, &a->certificate);
     if (!is_ok(r))
         return say(o->certificate, r);
-    if (o->body && !is_ok(r = file_read(o->body, BUS_FRAME_MAX, &a->body)))
+    if (o->body && !is_ok(r = read_file(o->body, BUS_FRAME_MAX, &a->body)))
         return say(o->body, r);
     r = submission_read(buf_span(&a->certificate), buf_span(&a->body), &o->overrides, &a->submission);
     if (!is_ok(r))
         return say(o->certificate, r);
     if (o->record_key && !is_ok(r = read_record_key(o->record_key, &a->record_key)))
         return say(o->record_key, r);
-    r = agent_key_open(&o->key, &a->key);
-    if (!is_ok(r))
+    if (o->command == SUBMIT_SIGNED_HERE && !is_ok(r = signer_open(&o->key, &a->signer)))
         return say_key(&o->key, r);
-    a->submission.id = o->id ? o->id : a->id;
-    return o->id || is_ok(r = random_id(a->id)) ? 0 : say("random id", r);
+    return o->command == SUBMIT_SIGNED_ELSEWHERE ? read_ready(a) : choose_id(a);
+}
+
+static int64_t now_s(void)
+{
+    return clock_utc_ms() / 1000;
 }
 
 static result sign(const struct asker *a, int64_t wait_ms, json_t **ret_request)
 {
-    return submission_sign(&a->submission, a->key, clock_utc_ms() / 1000, wait_ms, ret_request);
+    if (a->signer)
+        return submission_sign(&a->submission, a->signer, now_s(), wait_ms, ret_request);
+    *ret_request = json_incref(a->ready.jws);
+    return OK;
+}
+
+static int print_unsigned(const struct asker *a)
+{
+    AUTO_BUF text = BUF(JWS_TEXT_MAX);
+    result r = submission_unsigned(&a->submission, now_s(), a->options->wait_ms, &text);
+    return print_line(a->options->certificate, &text, r);
 }
 
 static int print_request(const struct asker *a)
@@ -128,26 +163,33 @@ static int print_request(const struct asker *a)
     result r = sign(a, a->options->wait_ms, &request);
     if (is_ok(r))
         r = json_canonical(request, &text);
-    if (!is_ok(r))
-        return say("request", r);
-    printf("%.*s\n", (int)text.n, (const char *)text.p);
-    return 0;
+    return print_line("request", &text, r);
 }
 
-/* One question, signed now: a request grows old. */
+/* One question. Where the key is at hand it is signed now, since a request grows old; one that was signed elsewhere has its own
+ * wait_ms, which can't be changed. */
 static result ask_once(const struct asker *a, struct bus_client *client, int64_t wait_ms, struct reply **ret)
 {
     AUTO_JSON *request = NULL;
     AUTO_BUF frame = BUF(BUS_FRAME_MAX), answer = BUF(BUS_FRAME_MAX);
     TRY(sign(a, wait_ms, &request));
     TRY(submission_frame(&a->submission, request, &frame));
-    TRY(bus_ask(client, buf_span(&frame), (int)wait_ms + ANSWER_MS, &answer));
+    TRY(bus_ask(client, buf_span(&frame), (int)(a->signer ? wait_ms : a->ready.wait_ms) + ANSWER_MS, &answer));
     return reply_read(buf_span(&answer), ret);
 }
 
 static int64_t smaller(int64_t a, int64_t b)
 {
     return a < b ? a : b;
+}
+
+/* The broker sends nothing unasked, so where it answered at once (`unproved` of a refusal that is stored, `pending` to a request
+ * that says not to wait) there is no event to await: only time. */
+static void rest_since(int64_t asked_ms)
+{
+    int64_t left = asked_ms + WAIT_AGAIN_MS - clock_mono_ms();
+    if (left > 0)
+        (void)poll(NULL, 0, (int)left);
 }
 
 /* Asks until the answer is final or the time is over; *ret is then the last one. The same id makes it the same request, however
@@ -158,13 +200,14 @@ static result ask(const struct asker *a, struct bus_client *client, struct reply
     int64_t deadline = clock_mono_ms() + o->timeout_s * 1000, wait_ms = o->wait_ms;
     for (;;) {
         AUTO_REPLY *reply = NULL;
-        int64_t left = deadline - clock_mono_ms();
+        int64_t asked = clock_mono_ms(), left = deadline - asked;
         TRY(ask_once(a, client, smaller(wait_ms, left > 0 ? left : 0), &reply));
         if (reply_is_final(reply) || clock_mono_ms() >= deadline) {
             *ret = reply;
             reply = NULL;
             return OK;
         }
+        rest_since(asked);
         wait_ms = wait_ms < WAIT_AGAIN_MS ? WAIT_AGAIN_MS : wait_ms;
     }
 }
@@ -172,7 +215,8 @@ static result ask(const struct asker *a, struct bus_client *client, struct reply
 static int prove(const struct asker *a, const struct reply *reply, FILE *to)
 {
     char kid[DIGEST_TEXT + 1];
-    result r = reply_prove(reply, a->record_key, &a->submission, pubkey_thumbprint(agent_key_public(a->key)));
+    const struct digest *agent = a->signer ? pubkey_thumbprint(signer_public(a->signer)) : &a->ready.agent;
+    result r = reply_prove(reply, a->record_key, &a->submission, agent);
     if (!is_ok(r))
         return say("the answer's proof", r);
     fprintf(to, "%-12sthe checkpoint is signed by record key %s, and each record is in it\n", "proved",
@@ -200,6 +244,8 @@ static int submit(const struct submit_options *o)
     int failed = prepare(&a);
     if (failed)
         return failed;
+    if (o->command == SUBMIT_UNSIGNED)
+        return print_unsigned(&a);
     if (o->request_only)
         return print_request(&a);
     result r = bus_connect(o->socket, &client);
@@ -210,7 +256,8 @@ static int submit(const struct submit_options *o)
     if (is_ok(r))
         return finish(&a, reply);
     if (code_of(r) == E_unavailable)
-        fprintf(stderr, "seb-submit: what became of it isn't known: ask again with --id %s\n", a.submission.id);
+        fprintf(stderr, "seb-submit: what became of it isn't known: ask again with the same %s%s\n",
+            a.signer ? "--id " : "--request, which has the id ", a.submission.id);
     return say_later(o->socket, r);
 }
 
@@ -218,14 +265,11 @@ int main(int argc, char **argv)
 {
     struct submit_options o;
     int exit_code;
+    tpm_be_quiet();
+    result r = process_harden();
+    if (!is_ok(r))
+        return say("process_harden", r);
     if (!submit_options_read(argc, argv, &o, &exit_code))
         return exit_code;
-    switch (o.command) {
-    case SUBMIT_KEYGEN:
-        return keygen(&o);
-    case SUBMIT_JWK:
-        return print_jwk(&o.key);
-    default:
-        return submit(&o);
-    }
+    return o.command == SUBMIT_KEY_NEW || o.command == SUBMIT_KEY_SHOW ? show_key(&o) : submit(&o);
 }

@@ -10,16 +10,17 @@
 #include "tools/submit_reply.h"
 
 static const char help[] =
-    "usage: seb-submit --certificate FILE --key FILE [--body FILE] [OPTION]...\n"
-    "       seb-submit --certificate FILE --module PATH --token LABEL --pin-file FILE --key LABEL [--body FILE] [OPTION]...\n"
-    "       seb-submit keygen [--ed25519] FILE\n"
-    "       seb-submit jwk FILE\n"
+    "usage: seb-submit --certificate FILE KEY [--body FILE] [OPTION]...\n"
+    "       seb-submit --certificate FILE --unsigned [OPTION]...\n"
+    "       seb-submit --certificate FILE --request FILE [--body FILE] [OPTION]...\n"
+    "       seb-submit key new|show KEY [--folder DIR] [--json | --jwk | --pem]\n"
     "Signs a request with the agent's key, sends it to the broker, and waits for what becomes of it.\n"
+    "KEY is --module PATH --token LABEL --pin-file FILE --key LABEL, on a PKCS#11 token;\n"
+    "    or --tpm PATH --handle 0x81... [--attestation 0x81...], in a TPM 2.0. There are no keys in files.\n"
+    "An agent whose key is elsewhere has --unsigned print what to sign, signs it there, and sends it with --request.\n"
+    "A file named - is stdin.\n"
     "\n"
     "  --certificate FILE    the certificate: a JWS in JSON serialization\n"
-    "  --key FILE            the agent's private key: PEM, EC P-256 or Ed25519, mode 0600\n"
-    "  --module PATH, --token LABEL, --pin-file FILE\n"
-    "                        the key is on this PKCS#11 token; --key is its label\n"
     "  --body FILE           the body of the mutation\n"
     "  --socket PATH         the broker's socket for agents (/run/seb/agents.sock)\n"
     "  --id ID               name of the request (random); the same id asks for the same request's outcome\n"
@@ -27,6 +28,9 @@ static const char help[] =
     "  --timeout SECONDS     how long to ask while it is pending (60)\n"
     "  --record-key FILE     the broker's record key (PEM): verify the checkpoint and the records' inclusion in it\n"
     "  --request-only        print the signed request and send nothing\n"
+    "  --unsigned            print {\"payload\",\"protected\"} of the request, which the certificate's key is to sign; send "
+    "nothing\n"
+    "  --request FILE        send this request, which was signed elsewhere: a JWS in JSON serialization\n"
     "  --json                print the broker's answer as it is\n"
     "  --target NAME, --operation NAME, --resource URL, --media-type TYPE, --describe-body\n"
     "                        ask for another mutation than the certificate's contract (and be refused)\n"
@@ -35,44 +39,51 @@ static const char help[] =
     "Exit codes: 0 applied; 3 refused; 4 rejected by the target, failed, not applied or still open; 5 busy, unavailable or\n"
     "pending: ask again with the same --id; 1 a local failure, or a proof that doesn't hold; 2 the command line is wrong.\n";
 
-/* clang-format off */
-enum word {
-    OPTION_CERTIFICATE = 1, OPTION_KEY, OPTION_MODULE, OPTION_TOKEN, OPTION_PIN_FILE, OPTION_BODY, OPTION_SOCKET, OPTION_ID,
-    OPTION_WAIT_MS, OPTION_TIMEOUT, OPTION_RECORD_KEY, OPTION_REQUEST_ONLY, OPTION_JSON, OPTION_TARGET, OPTION_OPERATION,
-    OPTION_RESOURCE, OPTION_MEDIA_TYPE, OPTION_DESCRIBE_BODY, OPTION_ED25519, OPTION_HELP, OPTION_VERSION
-};
-/* clang-format on */
+#define BIT(command) (1u << (command))
+#define HERE BIT(SUBMIT_SIGNED_HERE)
+#define ELSEWHERE BIT(SUBMIT_SIGNED_ELSEWHERE)
+#define UNSIGNED BIT(SUBMIT_UNSIGNED)
+#define KEY_NEW BIT(SUBMIT_KEY_NEW)
+#define KEY_SHOW BIT(SUBMIT_KEY_SHOW)
 
-static const struct option options[] = {
-    { "certificate", required_argument, NULL, OPTION_CERTIFICATE },
-    { "key", required_argument, NULL, OPTION_KEY },
-    { "module", required_argument, NULL, OPTION_MODULE },
-    { "token", required_argument, NULL, OPTION_TOKEN },
-    { "pin-file", required_argument, NULL, OPTION_PIN_FILE },
-    { "body", required_argument, NULL, OPTION_BODY },
-    { "socket", required_argument, NULL, OPTION_SOCKET },
-    { "id", required_argument, NULL, OPTION_ID },
-    { "wait-ms", required_argument, NULL, OPTION_WAIT_MS },
-    { "timeout", required_argument, NULL, OPTION_TIMEOUT },
-    { "record-key", required_argument, NULL, OPTION_RECORD_KEY },
-    { "request-only", no_argument, NULL, OPTION_REQUEST_ONLY },
-    { "json", no_argument, NULL, OPTION_JSON },
-    { "target", required_argument, NULL, OPTION_TARGET },
-    { "operation", required_argument, NULL, OPTION_OPERATION },
-    { "resource", required_argument, NULL, OPTION_RESOURCE },
-    { "media-type", required_argument, NULL, OPTION_MEDIA_TYPE },
-    { "describe-body", no_argument, NULL, OPTION_DESCRIBE_BODY },
-    { "ed25519", no_argument, NULL, OPTION_ED25519 },
-    { "help", no_argument, NULL, OPTION_HELP },
-    { "version", no_argument, NULL, OPTION_VERSION },
-    { 0 },
+enum kind { TEXT, FLAG, MILLISECONDS, SECONDS };
+/* Each option: where its value goes, and which commands take it. */
+static const struct {
+    const char *name;
+    size_t at;
+    enum kind kind;
+    unsigned commands;
+} rows[] = {
+    { "certificate", offsetof(struct submit_options, certificate), TEXT, HERE | ELSEWHERE | UNSIGNED },
+    { "body", offsetof(struct submit_options, body), TEXT, HERE | ELSEWHERE | UNSIGNED },
+    { "request", offsetof(struct submit_options, request), TEXT, ELSEWHERE },
+    { "unsigned", offsetof(struct submit_options, unsigned_), FLAG, UNSIGNED },
+    { "module", offsetof(struct submit_options, key.module), TEXT, HERE | KEY_NEW | KEY_SHOW },
+    { "token", offsetof(struct submit_options, key.token), TEXT, HERE | KEY_NEW | KEY_SHOW },
+    { "pin-file", offsetof(struct submit_options, key.pin_file), TEXT, HERE | KEY_NEW | KEY_SHOW },
+    { "key", offsetof(struct submit_options, key.key), TEXT, HERE | KEY_NEW | KEY_SHOW },
+    { "tpm", offsetof(struct submit_options, key.tpm), TEXT, HERE | KEY_NEW | KEY_SHOW },
+    { "handle", offsetof(struct submit_options, key.handle), TEXT, HERE | KEY_NEW | KEY_SHOW },
+    { "attestation", offsetof(struct submit_options, key.attestation), TEXT, HERE | KEY_NEW | KEY_SHOW },
+    { "folder", offsetof(struct submit_options, key.folder), TEXT, KEY_NEW },
+    { "socket", offsetof(struct submit_options, socket), TEXT, HERE | ELSEWHERE },
+    { "timeout", offsetof(struct submit_options, timeout_s), SECONDS, HERE | ELSEWHERE },
+    { "record-key", offsetof(struct submit_options, record_key), TEXT, HERE | ELSEWHERE },
+    { "request-only", offsetof(struct submit_options, request_only), FLAG, HERE },
+    { "json", offsetof(struct submit_options, json), FLAG, HERE | ELSEWHERE | KEY_NEW | KEY_SHOW },
+    { "jwk", offsetof(struct submit_options, jwk), FLAG, KEY_NEW | KEY_SHOW },
+    { "pem", offsetof(struct submit_options, pem), FLAG, KEY_NEW | KEY_SHOW },
+    /* What the request says: of one that is signed already it can't be said again. */
+    { "id", offsetof(struct submit_options, id), TEXT, HERE | UNSIGNED },
+    { "wait-ms", offsetof(struct submit_options, wait_ms), MILLISECONDS, HERE | UNSIGNED },
+    { "target", offsetof(struct submit_options, overrides.target), TEXT, HERE | UNSIGNED },
+    { "operation", offsetof(struct submit_options, overrides.operation), TEXT, HERE | UNSIGNED },
+    { "resource", offsetof(struct submit_options, overrides.resource), TEXT, HERE | UNSIGNED },
+    { "media-type", offsetof(struct submit_options, overrides.media_type), TEXT, HERE | UNSIGNED },
+    { "describe-body", offsetof(struct submit_options, overrides.describe_body), FLAG, HERE | UNSIGNED },
 };
-
-static int usage(const char *what)
-{
-    fprintf(stderr, "seb-submit: %s: see seb-submit --help\n", what);
-    return SUBMIT_USAGE;
-}
+#define ROWS ((int)(sizeof rows / sizeof rows[0]))
+enum { OPTION_HELP = 1, OPTION_VERSION, OPTION_ROW };
 
 static bool read_number(const char *text, int64_t max, int64_t *ret)
 {
@@ -85,120 +96,93 @@ static bool read_number(const char *text, int64_t max, int64_t *ret)
     return true;
 }
 
-/* Where an option's text goes; NULL for one that isn't a text. */
-static const char **text_of(struct submit_options *o, int option)
+/* false: a number that can't be. */
+static bool take(struct submit_options *o, int row, const char *value)
 {
-    switch (option) {
-    case OPTION_CERTIFICATE:
-        return &o->certificate;
-    case OPTION_KEY:
-        return &o->key.key;
-    case OPTION_MODULE:
-        return &o->key.module;
-    case OPTION_TOKEN:
-        return &o->key.token;
-    case OPTION_PIN_FILE:
-        return &o->key.pin_file;
-    case OPTION_BODY:
-        return &o->body;
-    case OPTION_SOCKET:
-        return &o->socket;
-    case OPTION_ID:
-        return &o->id;
-    case OPTION_RECORD_KEY:
-        return &o->record_key;
-    case OPTION_TARGET:
-        return &o->overrides.target;
-    case OPTION_OPERATION:
-        return &o->overrides.operation;
-    case OPTION_RESOURCE:
-        return &o->overrides.resource;
-    case OPTION_MEDIA_TYPE:
-        return &o->overrides.media_type;
+    void *to = (char *)o + rows[row].at;
+    switch (rows[row].kind) {
+    case TEXT:
+        *(const char **)to = value;
+        return true;
+    case FLAG:
+        *(bool *)to = true;
+        return true;
+    case MILLISECONDS:
+        return read_number(value, SUBMIT_WAIT_MS_MAX, to);
     default:
-        return NULL;
+        return read_number(value, 86400, to);
     }
 }
 
-/* false: an option that isn't one, or a value that can't be. */
-static bool take(struct submit_options *o, int option, const char *value)
+static int usage(const char *what, const char *about)
 {
-    const char **text = text_of(o, option);
-    if (text) {
-        *text = value;
-        return true;
-    }
-    switch (option) {
-    case OPTION_WAIT_MS:
-        return read_number(value, 60000, &o->wait_ms);
-    case OPTION_TIMEOUT:
-        return read_number(value, 86400, &o->timeout_s);
-    case OPTION_REQUEST_ONLY:
-        o->request_only = true;
-        return true;
-    case OPTION_JSON:
-        o->json = true;
-        return true;
-    case OPTION_DESCRIBE_BODY:
-        o->overrides.describe_body = true;
-        return true;
-    case OPTION_ED25519:
-        o->alg = ALG_EDDSA;
-        return true;
-    default:
-        return false;
-    }
+    fprintf(stderr, "seb-submit: %s%s: see seb-submit --help\n", about, what);
+    return SUBMIT_USAGE;
 }
 
-/* NULL, or what is missing. */
-static const char *missing_in(const struct submit_options *o)
+/* 0, or the exit code after a message. */
+static int place_command(struct submit_options *o, int words, char **word)
 {
-    if (!o->certificate)
-        return "--certificate is missing";
-    if (!o->key.key)
-        return "--key is missing";
-    if (o->key.module && (!o->key.token || !o->key.pin_file))
-        return "--module wants --token and --pin-file";
-    if (!o->key.module && (o->key.token || o->key.pin_file))
-        return "--token and --pin-file want --module";
-    return NULL;
-}
-
-static const char *place_command(struct submit_options *o, int argc, char **argv)
-{
-    if (optind == argc)
-        return missing_in(o);
-    if (optind + 2 != argc)
-        return "too few or too many words";
-    o->key.key = argv[optind + 1];
-    if (span_is(span_text(argv[optind]), "keygen"))
-        o->command = SUBMIT_KEYGEN;
-    else if (span_is(span_text(argv[optind]), "jwk"))
-        o->command = SUBMIT_JWK;
+    o->command = o->unsigned_ ? SUBMIT_UNSIGNED : o->request ? SUBMIT_SIGNED_ELSEWHERE : SUBMIT_SIGNED_HERE;
+    if (words == 0)
+        return 0;
+    bool key = words == 2 && span_is(span_text(word[0]), "key");
+    if (key && span_is(span_text(word[1]), "new"))
+        o->command = SUBMIT_KEY_NEW;
+    else if (key && span_is(span_text(word[1]), "show"))
+        o->command = SUBMIT_KEY_SHOW;
     else
-        return "an unknown command";
-    return NULL;
+        return usage(": not a command", word[0]);
+    return 0;
+}
+
+static int check(const struct submit_options *o, uint32_t given)
+{
+    for (int i = 0; i < ROWS; i++)
+        if (given & (UINT32_C(1) << i) && !(rows[i].commands & BIT(o->command)))
+            return usage(" doesn't go with the other options", rows[i].name);
+    bool key = o->command == SUBMIT_KEY_NEW || o->command == SUBMIT_KEY_SHOW;
+    if (!key && !o->certificate)
+        return usage("--certificate is missing", "");
+    const char *wrong = NULL;
+    if (key || o->command == SUBMIT_SIGNED_HERE)
+        wrong = signer_place_wrong(&o->key, o->command == SUBMIT_KEY_NEW);
+    return wrong ? usage(wrong, "") : 0;
+}
+
+static void table_fill(struct option *table)
+{
+    for (int i = 0; i < ROWS; i++)
+        table[i] = (struct option){
+            .name = rows[i].name, .has_arg = rows[i].kind == FLAG ? no_argument : required_argument, .val = OPTION_ROW + i
+        };
+    table[ROWS] = (struct option){ .name = "help", .val = OPTION_HELP };
+    table[ROWS + 1] = (struct option){ .name = "version", .val = OPTION_VERSION };
 }
 
 bool submit_options_read(int argc, char **argv, struct submit_options *ret, int *ret_exit)
 {
-    struct submit_options o = { .socket = "/run/seb/agents.sock", .wait_ms = 10000, .timeout_s = 60, .alg = ALG_ES256 };
+    struct submit_options o = { .socket = "/run/seb/agents.sock", .wait_ms = 10000, .timeout_s = 60, .key.blob = "agent" };
+    struct option table[sizeof rows / sizeof rows[0] + 3] = { 0 };
+    uint32_t given = 0;
+    table_fill(table);
     *ret_exit = 0;
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+    for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
         if (option == OPTION_HELP || option == OPTION_VERSION) {
             fputs(option == OPTION_HELP ? help : "seb-submit " PACKAGE_VERSION "\n", stdout);
             return false;
         }
-        if (!take(&o, option, optarg)) {
-            *ret_exit = usage(option == '?' ? "an option is wrong" : "a number is out of its range");
+        if (option == '?' || !take(&o, option - OPTION_ROW, optarg)) {
+            *ret_exit = usage(option == '?' ? "an option is wrong" : "a number is out of its range", "");
             return false;
         }
+        given |= UINT32_C(1) << (option - OPTION_ROW);
     }
-    const char *wrong = place_command(&o, argc, argv);
-    if (wrong) {
-        *ret_exit = usage(wrong);
+    *ret_exit = place_command(&o, argc - optind, argv + optind);
+    if (*ret_exit == 0)
+        *ret_exit = check(&o, given);
+    if (*ret_exit != 0)
         return false;
-    }
     *ret = o;
     return true;
 }

@@ -56,6 +56,7 @@ static result build_mutation(const json_t *contract, struct span body, const str
 void submission_free(struct submission *s)
 {
     json_decref(s->certificate);
+    json_decref(s->claims);
     json_decref(s->mutation);
     *s = (struct submission){ 0 };
 }
@@ -75,9 +76,10 @@ result submission_read(
     TRY(json_object_at(payload, "contract", &contract));
     TRY(build_mutation(contract, body, overrides, &mutation));
     *ret = (struct submission){
-        .certificate = jws_json, .mutation = mutation, .certificate_digest = sha256(jws.payload), .body = body
+        .certificate = jws_json, .claims = payload, .mutation = mutation, .certificate_digest = sha256(jws.payload), .body = body
     };
     jws_json = NULL;
+    payload = NULL;
     return OK;
 }
 
@@ -92,19 +94,63 @@ static result put_payload(const struct submission *s, int64_t iat, int64_t wait_
     return json_canonical(payload, out);
 }
 
-result submission_sign(const struct submission *s, const struct agent_key *key, int64_t iat, int64_t wait_ms, json_t **ret_request)
+result submission_sign(const struct submission *s, struct signer *signer, int64_t iat, int64_t wait_ms, json_t **ret_request)
 {
-    AUTO_BUF payload = BUF(JWS_PAYLOAD_MAX), header = BUF(JWS_HEADER_MAX), input = BUF(JWS_TEXT_MAX);
-    uint8_t raw[SIGNATURE_SIZE];
-    const struct pubkey *public = agent_key_public(key);
+    AUTO_BUF payload = BUF(JWS_PAYLOAD_MAX), text = BUF(JWS_TEXT_MAX);
     TRY(put_payload(s, iat, wait_ms, &payload));
-    TRY(jws_header(public, TYP_REQUEST, &header));
-    TRY(jws_signing_input(public, TYP_REQUEST, buf_span(&payload), &input));
-    TRY(agent_key_sign(key, buf_span(&input), raw));
-    struct jws jws = { .payload = buf_span(&payload), .n = 1 };
-    jws.sig[0] =
-        (struct jws_signature){ .kid = *pubkey_thumbprint(public), .protected_ = buf_span(&header), .signature = SPAN(raw) };
-    return jws_json(&jws, ret_request);
+    TRY(signer_sign(signer, TYP_REQUEST, buf_span(&payload), &text));
+    return json_strict(buf_span(&text), JWS_TEXT_MAX, ret_request);
+}
+
+/* RFC 7800 section 3.2 */
+static result agents_key(const json_t *claims, struct pubkey **ret)
+{
+    const json_t *cnf, *jwk;
+    TRY(json_object_at(claims, "cnf", &cnf));
+    TRY(json_object_at(cnf, "jwk", &jwk));
+    return pubkey_from_jwk(jwk, ret);
+}
+
+result submission_unsigned(const struct submission *s, int64_t iat, int64_t wait_ms, struct buf *out)
+{
+    AUTO_PUBKEY *key = NULL;
+    AUTO_JSON *o = json_object();
+    AUTO_BUF payload = BUF(JWS_PAYLOAD_MAX), header = BUF(JWS_HEADER_MAX);
+    TRY(agents_key(s->claims, &key));
+    TRY(put_payload(s, iat, wait_ms, &payload));
+    TRY(jws_header(key, TYP_REQUEST, &header));
+    TRY(json_put_b64url(o, "payload", buf_span(&payload)));
+    TRY(json_put_b64url(o, "protected", buf_span(&header)));
+    return json_canonical(o, out);
+}
+
+void signed_request_free(struct signed_request *r)
+{
+    json_decref(r->jws);
+    *r = (struct signed_request){ 0 };
+}
+
+result signed_request_read(struct span text, struct signed_request *ret)
+{
+    AUTO_JSON *jws_json = NULL;
+    AUTO_JSON *payload = NULL;
+    AUTO_BUF arena = BUF(JWS_TEXT_MAX);
+    struct jws jws;
+    struct signed_request r = { 0 };
+    const char *id;
+    TRY(json_strict(text, JWS_TEXT_MAX, &jws_json));
+    TRY(jws_parse(jws_json, &arena, &jws));
+    if (jws.n != 1)
+        return fail(E_bad_jws);
+    TRY(json_strict(jws.payload, JWS_PAYLOAD_MAX, &payload));
+    TRY(json_text(payload, "id", sizeof r.id - 1, &id));
+    TRY(span_copy_text(span_text(id), r.id, sizeof r.id));
+    TRY(json_int(payload, "wait_ms", 0, SUBMIT_WAIT_MS_MAX, &r.wait_ms));
+    r.agent = jws.sig[0].kid;
+    r.jws = jws_json;
+    jws_json = NULL;
+    *ret = r;
+    return OK;
 }
 
 result submission_frame(const struct submission *s, json_t *request, struct buf *ret_frame)

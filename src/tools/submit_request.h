@@ -3,8 +3,9 @@
 #ifndef SEB_TOOLS_SUBMIT_REQUEST_H
 #define SEB_TOOLS_SUBMIT_REQUEST_H
 
-#include "base/jws.h"
-#include "tools/agent_key.h"
+#include "tools/signer.h"
+
+#define SUBMIT_WAIT_MS_MAX 60000 /* docs/formats.md */
 
 struct mutation_overrides { /* NULL: the contract's */
     const char *target, *operation, *resource, *media_type;
@@ -12,6 +13,7 @@ struct mutation_overrides { /* NULL: the contract's */
 };
 struct submission {
     json_t *certificate; /* the JWS as it was read; owned */
+    json_t *claims; /* its payload; owned */
     json_t *mutation; /* owned */
     struct digest certificate_digest; /* of its payload */
     const char *id; /* borrowed */
@@ -23,7 +25,21 @@ MUST_USE result submission_read(
 void submission_free(struct submission *s); /* accepts a zeroed one */
 /* The request, signed now: a JWS that the caller owns. */
 MUST_USE result submission_sign(
-    const struct submission *s, const struct agent_key *key, int64_t iat, int64_t wait_ms, json_t **ret_request);
+    const struct submission *s, struct signer *signer, int64_t iat, int64_t wait_ms, json_t **ret_request);
+/* The same for the key that the certificate carries, to be signed by whoever has it: {"payload", "protected"}, appended, to which
+ * "signature" is to be added. missing_member, bad_key. */
+MUST_USE result submission_unsigned(const struct submission *s, int64_t iat, int64_t wait_ms, struct buf *out);
+/* A request that was signed elsewhere. */
+struct signed_request {
+    json_t *jws; /* owned */
+    char id[65];
+    int64_t wait_ms;
+    struct digest agent; /* thumbprint of the key that it says to be signed by */
+};
+/* The broker verifies it; here it is read as far as asking needs. What jws_parse refuses, bad_jws for several signatures, and the
+ * codes of the members. */
+MUST_USE result signed_request_read(struct span text, struct signed_request *ret);
+void signed_request_free(struct signed_request *r); /* accepts a zeroed one */
 /* The frame of the bus. */
 MUST_USE result submission_frame(const struct submission *s, json_t *request, struct buf *ret_frame);
 

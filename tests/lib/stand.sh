@@ -1,13 +1,14 @@
 # shellcheck shell=bash
-# A whole stand of real parts, for the demo, stories and the bench: a TPM (swtpm), the broker's HSM and the authority's (SoftHSM2, a token
-# each), a fenced document service, policy and epoch, agents, and the broker. Source it; needs hw.sh and fence.sh beside it.
+# A whole stand of real parts, for the demo, stories and the bench: a TPM (swtpm), the broker's HSM, the authority's and the agents' (SoftHSM2, a
+# token each), a fenced document service, policy and epoch, agents, and the broker. Source it; needs hw.sh and fence.sh beside it.
 #
 #   stand_prepare DIR      all but the broker's processes: keys, statements, configuration, fence, service; sets STAND
 #   stand_broker           starts sebd and loads policy and epoch where they aren't yet
 #   stand_broker_stop [SIGNAL]
 #   stand_end              everything, by pid
 #   stand_certify NAME [OPTION=VALUE…]   a certificate into $STAND/cert/NAME.json, see there
-#   stand_submit NAME [seb-submit's options…]
+#   stand_agent NAME          an agent's key on the agents' token; its public part in $STAND/agents/NAME.jwk
+#   stand_submit NAME [--agent AGENT] [seb-submit's options…]
 #   sab_at COMMAND…        sab with the authority's HSM
 #
 # SEB_BIN is the folder of the programs (a build tree).
@@ -71,8 +72,9 @@ stand_statements() { # signs policy and epoch into $STAND/policy.jws and epoch.j
 
 stand_prepare() {
     STAND=$1
-    mkdir -p "$STAND"/{tpm,hsm,authority,cert,agent,run} && chmod 755 "$STAND" && chmod 700 "$STAND/run" || return 1
-    start_swtpm "$STAND/tpm" && start_softhsm "$STAND/authority" authority && start_softhsm "$STAND/hsm" seb || return 1
+    mkdir -p "$STAND"/{tpm,hsm,authority,agents,cert,run} && chmod 755 "$STAND" && chmod 700 "$STAND/run" || return 1
+    start_swtpm "$STAND/tpm" && start_softhsm "$STAND/authority" authority && start_softhsm "$STAND/agents" agent &&
+        start_softhsm "$STAND/hsm" seb || return 1
     local key
     for key in sab-1 sab-2 policy revocation; do with_key $key key new >/dev/null || return 1; done
     fence_prepare "$STAND" docs || return 1
@@ -101,8 +103,11 @@ tap_newest() { find "$STAND/tap" -name "*.$1" | sort | tail -n 1; }
 # tap_credential: the newest credential that was overheard
 tap_credential() { sed -n 's/^[Aa]uthorization: Bearer \([^\r]*\).*/\1/p' "$(tap_newest request)" | head -n 1; }
 
-stand_agent() { # an agent's own key
-    "$SEB_BIN/seb-submit" keygen "$STAND/agent/$1.pem" >"$STAND/agent/$1.jwk"
+# SoftHSM writes the token's file at each login, and who reads it just then finds no token. So of many requests at once each is signed
+# before (--request-only), and sent with --request, which opens no token.
+submit_at() { SOFTHSM2_CONF=$STAND/agents/softhsm2.conf "$SEB_BIN/seb-submit" "$@"; } # seb-submit with the agents' HSM
+stand_agent() {
+    submit_at key new --module "$SOFTHSM_MODULE" --token agent --pin-file "$STAND/agents/pin" --key "$1" --jwk >"$STAND/agents/$1.jwk"
 }
 
 stand_broker_runs() { sebctl_at status >"$STAND/status.out" 2>&1; }
@@ -158,18 +163,25 @@ stand_certify() {
     [ "${w[operation]}" != PUT ] || body=(--body "${w[body]}")
     sab_at contract "$STAND/cert/$name.proposal" "${body[@]}" >"$STAND/cert/$name.contract" || return 1
     printf 'ticket %s\n' "$name" >"$STAND/cert/$name.evidence"
-    with_key "${w[signer]}" certify --contract "$STAND/cert/$name.contract" --agent "$STAND/agent/${w[agent]}.jwk" \
+    with_key "${w[signer]}" certify --contract "$STAND/cert/$name.contract" --agent "$STAND/agents/${w[agent]}.jwk" \
         --evidence "$STAND/cert/$name.evidence" --domain "${w[domain]}" --policy-epoch "${w[policy_epoch]}" --epoch "${w[epoch]}" \
         --valid-s "${w[valid_s]}" ${w[not_before]:+--not-before "${w[not_before]}"} >"$STAND/cert/$name.json"
 }
 
-# stand_submit NAME [options…]: with the key of agent-1 unless --key is among the options
+# stand_submit NAME [options…]: with the key of agent-1, unless --agent names another one or the request was signed elsewhere (--request)
 stand_submit() {
-    local name=$1
+    local options=(--socket "$STAND/run/agents.sock" --certificate "$STAND/cert/$1.json") agent=agent-1
     shift
-    local key=(--key "$STAND/agent/agent-1.pem")
-    case " $* " in *' --key '*) key=() ;; esac
-    "$SEB_BIN/seb-submit" --socket "$STAND/run/agents.sock" --certificate "$STAND/cert/$name.json" "${key[@]}" "$@"
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --agent) agent=$2 && shift ;;
+            --request) agent= && options+=("$1") ;;
+            *) options+=("$1") ;;
+        esac
+        shift
+    done
+    [ -z "$agent" ] || options+=(--module "$SOFTHSM_MODULE" --token agent --pin-file "$STAND/agents/pin" --key "$agent")
+    submit_at "${options[@]}"
 }
 
 # The same, with the answer kept in $STAND/reply.json for the words below. A reply that never came is an empty object.
