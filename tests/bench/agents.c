@@ -71,7 +71,7 @@ static void put_random(json_t *o, const char *name)
     must(json_put_b64url(o, name, SPAN(bytes)), name);
 }
 
-static const char *or(const char *given, const char *otherwise)
+static const char * or (const char *given, const char *otherwise)
 {
     return given ? given : otherwise;
 }
@@ -86,16 +86,16 @@ static struct span body_of(const struct mutation_args *m)
 static json_t *mutation_of(const struct mutation_args *m)
 {
     json_t *parameters = json_object();
-    if (span_is(span_text(or(m->operation, "PUT")), "PUT")) {
+    if (span_is(span_text(or (m->operation, "PUT")), "PUT")) {
         json_t *body = json_object();
         struct digest d = sha256(body_of(m));
         must(json_put_digest(body, "sha256", &d), "body");
         put(body, "length", json_integer((json_int_t)body_of(m).n));
-        put(body, "media_type", json_string(or(m->media_type, "text/plain")));
+        put(body, "media_type", json_string(or (m->media_type, "text/plain")));
         put(parameters, "body", body);
     }
-    return json_pack("{s:s, s:o, s:s, s:s}", "operation", or(m->operation, "PUT"), "parameters", parameters, "resource", m->resource,
-        "target", m->target);
+    return json_pack("{s:s, s:o, s:s, s:s}", "operation", or (m->operation, "PUT"), "parameters", parameters, "resource",
+        m->resource, "target", m->target);
 }
 
 static json_t *contract_of(const struct mutation_args *m, const json_t *mutation)
@@ -109,7 +109,7 @@ static json_t *contract_of(const struct mutation_args *m, const json_t *mutation
     if (!m->etag && !m->sha256)
         must(json_put_flag(preconditions, "absent", true), "absent");
     put(contract, "preconditions", preconditions);
-    put(contract, "risk", json_string(or(m->risk, "L1")));
+    put(contract, "risk", json_string(or (m->risk, "L1")));
     return contract;
 }
 

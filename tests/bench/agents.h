@@ -18,15 +18,15 @@ struct agent; /* opaque: one key */
 struct agent *agent_new(enum alg a);
 void agent_free(struct agent *a);
 
-/* One mutation, with a certificate and an id of its own. Its precondition: the document isn't there (neither etag nor sha256), has this
- * ETag, or this content's digest. */
+/* One mutation, with a certificate and an id of its own. Its precondition: the document isn't there (neither etag nor sha256), has
+ * this ETag, or this content's digest. */
 struct mutation_args {
     const char *target, *resource, *etag;
-    const char *operation;       /* NULL: PUT */
-    const char *media_type;      /* NULL: text/plain */
-    const char *risk;            /* NULL: L1 */
+    const char *operation; /* NULL: PUT */
+    const char *media_type; /* NULL: text/plain */
+    const char *risk; /* NULL: L1 */
     const struct digest *sha256; /* NULL: none */
-    struct span body;            /* of a PUT; p NULL: some two hundred bytes */
+    struct span body; /* of a PUT; p NULL: some two hundred bytes */
 };
 void agent_frame(struct authority *authority, struct agent *agent, const struct mutation_args *m, struct buf *out);
 

@@ -113,7 +113,9 @@ static void report(const char *label, const struct load *l, const struct caller 
         if (first)
             printf(" %s %.1f", w->of[i].name, (double)sum / 1000 / (double)n);
     }
-    printf("\n");
+    int64_t others = w->busy_ns - watch_sum(w);
+    printf(" | elsewhere %.1f idle %.1f\n", (double)(others > 0 ? others : 0) / 1000 / (double)n,
+        (double)w->idle_ns / 1000 / (double)n);
     free(ns);
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 void must(result r, const char *what)
 {
@@ -100,6 +101,20 @@ static void add_descendants(struct watch *w)
     closedir(d);
 }
 
+/* Idle and busy time of all cores since the machine came up. */
+static void read_cores(int64_t *ret_idle_ns, int64_t *ret_busy_ns)
+{
+    long long user, nice, system, idle, wait, irq, soft, steal;
+    FILE *f = fopen("/proc/stat", "r");
+    must_hold(f && fscanf(f, "cpu %lld %lld %lld %lld %lld %lld %lld %lld", &user, &nice, &system, &idle, &wait, &irq, &soft,
+                       &steal) == 8,
+        "/proc/stat");
+    fclose(f);
+    const int64_t tick = INT64_C(1000000000) / sysconf(_SC_CLK_TCK);
+    *ret_idle_ns = (idle + wait) * tick;
+    *ret_busy_ns = (user + nice + system + irq + soft + steal) * tick;
+}
+
 void watch_begin(struct watch *w)
 {
     *w = (struct watch){ .n = 0 };
@@ -114,6 +129,7 @@ void watch_begin(struct watch *w)
         add_descendants(w);
     for (unsigned i = 0; i < w->n; i++)
         w->of[i].from_ns = process_ns(w->of[i].pid);
+    read_cores(&w->idle_from_ns, &w->busy_from_ns);
     w->own_from_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
@@ -122,6 +138,9 @@ void watch_end(struct watch *w)
     w->own_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - w->own_from_ns;
     for (unsigned i = 0; i < w->n; i++)
         w->of[i].ns = process_ns(w->of[i].pid) - w->of[i].from_ns;
+    read_cores(&w->idle_ns, &w->busy_ns);
+    w->idle_ns -= w->idle_from_ns;
+    w->busy_ns -= w->busy_from_ns;
 }
 
 int64_t watch_sum(const struct watch *w)

@@ -27,6 +27,7 @@ struct watch {
     unsigned n;
     struct watched of[WATCH_MAX];
     int64_t own_from_ns, own_ns;
+    int64_t idle_from_ns, idle_ns, busy_from_ns, busy_ns; /* of all cores, whoever runs (proc(5), /proc/stat: in ticks) */
 };
 void watch_begin(struct watch *w);
 void watch_end(struct watch *w);

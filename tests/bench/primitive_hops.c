@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define PAUSE_US 2000
 #define FRAME 3072 /* a SUBMIT's or REPLY's size */
 
 /* A child that runs `serve` until it is killed, or its parent is gone; watched beside this process. */
@@ -69,6 +70,38 @@ static void ask_once(void *context)
     must(bus_ask(k->client, SPAN(k->frame), 10000, &k->reply), "bus");
 }
 
+/* Keeps one core from idling, and gives way to everybody else at once (SCHED_IDLE, sched(7)). */
+static void keep_busy(void *core)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(*(unsigned *)core, &set);
+    sched_setaffinity(0, sizeof set, &set);
+    must_hold(sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){ 0 }) == 0, "SCHED_IDLE");
+    for (volatile unsigned i = 0;; i++)
+        ;
+}
+
+/* Measures as it is, with pauses, and again while no core idles: a wake-up is then cheaper, as it is under load. */
+static void measure_idle_and_busy(struct measure m, const char *busy_name)
+{
+    enum { CORES = 64 };
+    pid_t busy[CORES];
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    AUTO_FREE char *watched = NULL;
+    must(span_dup_text(span_text(getenv("BENCH_WATCH")), &watched), "memory");
+    measure(&m);
+    for (unsigned i = 0; i < cores && i < CORES; i++)
+        busy[i] = child_start(keep_busy, &i);
+    setenv("BENCH_WATCH", watched, 1); /* not the spinners */
+    m.name = busy_name;
+    m.rounds *= 4;
+    m.pause_us = 0;
+    measure(&m);
+    for (unsigned i = 0; i < cores && i < CORES; i++)
+        child_end(busy[i]);
+}
+
 /* One round trip, request and reply. */
 void primitive_bus(const struct primitive_args *a)
 {
@@ -79,7 +112,8 @@ void primitive_bus(const struct primitive_args *a)
     struct asking k = { .reply = BUF(BUS_FRAME_MAX) };
     while (!is_ok(bus_connect((const char *)path.p, &k.client)))
         must_hold(waitpid(pid, NULL, WNOHANG) == 0, "the bus's other end");
-    measure(&(struct measure){ .name = "bus_round_trip", .rounds = a->rounds, .once = ask_once, .context = &k });
+    struct measure m = { .name = "bus_idle", .rounds = a->rounds, .pause_us = PAUSE_US, .once = ask_once, .context = &k };
+    measure_idle_and_busy(m, "bus_busy");
     bus_client_free(k.client);
     buf_free(&k.reply);
     child_end(pid);
@@ -113,44 +147,19 @@ static void hop_once(void *link)
     receive(link, &m);
 }
 
-/* Keeps one core from idling, and gives way to everybody else at once (SCHED_IDLE, sched(7)). */
-static void keep_busy(void *core)
-{
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(*(unsigned *)core, &set);
-    sched_setaffinity(0, sizeof set, &set);
-    must_hold(sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){ 0 }) == 0, "SCHED_IDLE");
-    for (volatile unsigned i = 0;; i++)
-        ;
-}
-
-/* Half a ping-pong of two processes: woken from idle cores, then while the cores are busy. */
+/* Half a ping-pong of two processes. */
 void primitive_hop(const struct primitive_args *a)
 {
-    enum { CORES = 64 };
     int fd[2];
     struct link *l;
-    pid_t busy[CORES];
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
     must_hold(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd) == 0, "socketpair");
-    pid_t spinners = cores < CORES ? (pid_t)cores : CORES;
     pid_t peer = child_start(hop_back, &fd[1]);
     close(fd[1]);
     must(link_new(fd[0], LINK_FRONT_CORE, END_FIRST, &l), "link");
-    struct measure m = { .name = "hop_idle", .rounds = a->rounds, .parts = 2, .pause_us = 2000, .once = hop_once, .context = l };
-    measure(&m);
-    char watch[32];
-    snprintf(watch, sizeof watch, "peer=%d", (int)peer);
-    for (unsigned i = 0; i < (unsigned)spinners; i++)
-        busy[i] = child_start(keep_busy, &i);
-    setenv("BENCH_WATCH", watch, 1);
-    m.name = "hop_busy";
-    m.rounds *= 4;
-    m.pause_us = 0;
-    measure(&m);
-    for (unsigned i = 0; i < (unsigned)spinners; i++)
-        child_end(busy[i]);
+    struct measure m = {
+        .name = "hop_idle", .rounds = a->rounds, .parts = 2, .pause_us = PAUSE_US, .once = hop_once, .context = l
+    };
+    measure_idle_and_busy(m, "hop_busy");
     link_free(l);
     child_end(peer);
 }
@@ -173,6 +182,6 @@ void primitive_thread(const struct primitive_args *a)
     struct worker *w;
     void *none[1] = { NULL };
     must(worker_start(none, 1, &w), "worker");
-    measure(&(struct measure){ .name = "thread_idle", .rounds = a->rounds, .pause_us = 2000, .once = job_once, .context = w });
+    measure(&(struct measure){ .name = "thread_idle", .rounds = a->rounds, .pause_us = PAUSE_US, .once = job_once, .context = w });
     worker_stop(w);
 }
