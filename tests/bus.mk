@@ -14,7 +14,7 @@ tests_int_test_bus_server_LDADD = libbus.a $(BASE_LIBS) $(NNG_LIBS)
 check_PROGRAMS += tests/unit/test_front_parse tests/int/test_front
 TESTS += tests/unit/test_front_parse tests/int/test_front
 tests_unit_test_front_parse_SOURCES = tests/unit/test_front_parse.c tests/unit/busframes.c tests/unit/busframes.h \
-	src/broker/front_parse.c src/broker/front_parse.h
+	src/front/parse.c src/front/parse.h
 tests_unit_test_front_parse_LDADD = libbus.a liblink.a $(TESTKEY_LIBS) $(BASE_LIBS)
 tests_int_test_front_SOURCES = tests/int/test_front.c tests/unit/busframes.c tests/unit/busframes.h \
 	tests/fake/front_stand.c tests/fake/front_stand.h
@@ -22,14 +22,14 @@ tests_int_test_front_LDADD = libbus.a liblink.a libsebconfig.a $(TESTKEY_LIBS) $
 
 check_PROGRAMS += tests/fuzz/fuzz_frame
 TESTS += tests/fuzz/fuzz_frame
-tests_fuzz_fuzz_frame_SOURCES = tests/fuzz/fuzz_frame.c $(FUZZ_DRIVER) src/broker/front_parse.c src/broker/front_parse.h
+tests_fuzz_fuzz_frame_SOURCES = tests/fuzz/fuzz_frame.c $(FUZZ_DRIVER) src/front/parse.c src/front/parse.h
 tests_fuzz_fuzz_frame_LDADD = libbus.a liblink.a $(BASE_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/frame
 
 check_PROGRAMS += tests/unit/test_submit_reply
 TESTS += tests/unit/test_submit_reply
 tests_unit_test_submit_reply_SOURCES = tests/unit/test_submit_reply.c tests/unit/busframes.c tests/unit/busframes.h \
-	src/tools/submit_reply.c src/tools/submit_reply.h
+	src/submit/reply.c src/submit/reply.h
 tests_unit_test_submit_reply_LDADD = libbus.a libmerkle.a $(TESTKEY_LIBS) $(BASE_LIBS)
 
 check_PROGRAMS += tests/int/test_submit

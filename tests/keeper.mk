@@ -6,7 +6,7 @@ tests_unit_test_mint_LDADD = $(TESTKEY_LIBS) libmint.a $(BASE_LIBS)
 
 check_PROGRAMS += tests/unit/test_keeper_memory
 TESTS += tests/unit/test_keeper_memory
-tests_unit_test_keeper_memory_SOURCES = tests/unit/test_keeper_memory.c src/broker/keeper_memory.c src/broker/keeper_memory.h
+tests_unit_test_keeper_memory_SOURCES = tests/unit/test_keeper_memory.c src/keeper/memory.c src/keeper/memory.h
 tests_unit_test_keeper_memory_LDADD = $(BASE_LIBS)
 
 # A real keeper, and around it a test that plays the other processes.

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "broker/child.h"
+#include "child/child.h"
 
 struct fake {
     struct child child;

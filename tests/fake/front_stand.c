@@ -2,7 +2,7 @@
 
 #include "tests/fake/front_stand.h"
 
-#include "broker/child.h"
+#include "child/child.h"
 #include "link/messages.h"
 
 #include <fcntl.h>

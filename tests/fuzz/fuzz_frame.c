@@ -3,7 +3,7 @@
 
 #include "tests/fuzz/fuzz.h"
 
-#include "broker/front_parse.h"
+#include "front/parse.h"
 #include "bus/bus.h"
 #include "link/messages.h"
 

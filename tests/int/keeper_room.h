@@ -5,7 +5,7 @@
 #define SEB_TESTS_KEEPER_ROOM_H
 
 #include "base/clock.h"
-#include "broker/child.h"
+#include "child/child.h"
 #include "entry/entry.h"
 #include "hsm/pkcs11.h"
 #include "hsm/tpm.h"

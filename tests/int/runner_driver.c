@@ -5,7 +5,7 @@
  * runner_driver RUNNER CONFIG */
 #include <config.h>
 
-#include "broker/child.h"
+#include "child/child.h"
 #include "link/messages.h"
 
 #include <inttypes.h>

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "tools/submit_reply.h"
+#include "submit/reply.h"
 
 #include <fcntl.h>
 #include <spawn.h>

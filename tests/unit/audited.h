@@ -4,7 +4,7 @@
 
 #include "tests/unit/audit_world.h"
 #include "tests/unit/check.h"
-#include "tools/audit.h"
+#include "audit/audit.h"
 
 struct audited {
     struct audit a;

@@ -2,7 +2,7 @@
 
 #include "check.h"
 #include "testkey.h"
-#include "tools/fence_haproxy.h"
+#include "fence/haproxy.h"
 
 #include <stdio.h>
 

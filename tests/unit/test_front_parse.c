@@ -3,7 +3,7 @@
 #include "tests/unit/busframes.h"
 #include "tests/unit/check.h"
 
-#include "broker/front_parse.h"
+#include "front/parse.h"
 #include "link/messages.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* What the keeper remembers: by index, once, until it is over, and never more than its bound. */
 #include "config.h"
 
-#include "broker/keeper_memory.h"
+#include "keeper/memory.h"
 #include "tests/unit/check.h"
 
 static result put(struct memory *m, uint64_t index, int64_t exp)

@@ -1,6 +1,6 @@
 #include <config.h>
 
-#include "broker/runner.h"
+#include "runner/runner.h"
 #include "check.h"
 
 #define PREFIX "https://docs.example:8443/d/"

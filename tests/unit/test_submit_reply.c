@@ -5,7 +5,7 @@
 
 #include "merkle/checkpoint.h"
 #include "merkle/merkle.h"
-#include "tools/submit_reply.h"
+#include "submit/reply.h"
 
 #include <stdlib.h>
 

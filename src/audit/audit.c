@@ -1,0 +1,161 @@
+/* seb-audit: verifies an exported log, offline. seb-audit(1) and docs/auditing.md are its manuals. */
+#include "config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/secret.h"
+#include "audit/audit.h"
+
+#define AGENT_KEYS 4096
+
+static const char help[] =
+    "usage: seb-audit --trust FILE [--expect NOTE-FILE] [--at-least SIZE] [--json] EXPORT-DIR\n"
+    "       seb-audit claims --trust FILE EXPORT-DIR INDEX\n"
+    "       seb-audit show EXPORT-DIR [FROM [TO]]\n"
+    "Verifies an exported log against the pinned keys in the trust file (sebctl pubkeys --trust): every hash, signature, quote, "
+    "order,\n"
+    "document and outcome, and judges each decision again.\n"
+    "  --trust FILE        the keys and names that this log must be of\n"
+    "  --expect NOTE-FILE  a checkpoint that was seen before: the log must contain it\n"
+    "  --at-least SIZE     the log must have this many records\n"
+    "  --json              one JSON object in place of lines\n"
+    "claims prints the claims of the credential that record INDEX allowed; show lists the records.\n"
+    "Exit codes: 0 no findings, 1 findings, 2 the command line is wrong, 3 a file can't be read,\n"
+    "            4 no findings, but the export leaves requests or bodies out, so that not every decision was judged again.\n"
+    "seb-audit(1) says it all.\n";
+
+static int usage(const char *about)
+{
+    fprintf(stderr, "seb-audit: %s; see --help\n", about);
+    return AUDIT_USAGE;
+}
+
+struct options {
+    const char *trust, *expect;
+    uint64_t at_least;
+    bool json;
+};
+
+static bool number_of(const char *text, uint64_t *ret)
+{
+    char *end;
+    errno = 0;
+    unsigned long long n = strtoull(text, &end, 10);
+    if (errno || *end || text[0] < '0' || text[0] > '9' || n > JSON_INT_MAX)
+        return false;
+    *ret = n;
+    return true;
+}
+
+/* NULL, or what is wrong. */
+static const char *options_read(int argc, char **argv, struct options *ret)
+{
+    static const struct option table[] = { { "trust", required_argument, NULL, 't' }, { "expect", required_argument, NULL, 'e' },
+        { "at-least", required_argument, NULL, 'a' }, { "json", no_argument, NULL, 'j' }, { 0 } };
+    opterr = 0;
+    for (int got; (got = getopt_long(argc, argv, "", table, NULL)) != -1;) {
+        if (got == 't')
+            ret->trust = optarg;
+        else if (got == 'e')
+            ret->expect = optarg;
+        else if (got == 'j')
+            ret->json = true;
+        else if (got != 'a')
+            return "an unknown option, or one without its value";
+        else if (!number_of(optarg, &ret->at_least))
+            return "--at-least wants a number";
+    }
+    return NULL;
+}
+
+static result pass(struct audit *a, bool json, int *ret_exit)
+{
+    TRY(report_open(&a->report, json));
+    TRY(keycache_new(AGENT_KEYS, &a->keys));
+    TRY(audit_pass(a));
+    a->summary.expected = a->expect || a->at_least;
+    *ret_exit = report_summary(&a->report, &a->summary);
+    return OK;
+}
+
+static int audit_open(struct audit *a, const struct options *o, const char *export)
+{
+    const char *what;
+    result r = trust_load(o->trust, &a->trust, &what);
+    if (!is_ok(r)) {
+        fprintf(stderr, "seb-audit: trust file %s: %s: %s\n", o->trust, what, code_words(code_of(r)));
+        return AUDIT_UNREADABLE;
+    }
+    r = export_open(export, &a->export);
+    if (!is_ok(r))
+        return audit_complain(AUDIT_UNREADABLE, export, r);
+    r = log_size(&a->export, &a->size);
+    return is_ok(r) ? AUDIT_CLEAN
+                    : audit_complain(AUDIT_UNREADABLE, "neither checkpoint nor log.json says how large the log is", r);
+}
+
+static int audit(const struct options *o, const char *export)
+{
+    struct audit a = { .export.fd = -1, .expect = o->expect, .at_least = o->at_least };
+    int code = audit_open(&a, o, export);
+    if (code == AUDIT_CLEAN) {
+        result r = pass(&a, o->json, &code);
+        if (!is_ok(r))
+            code = audit_complain(AUDIT_UNREADABLE, "the audit broke off", r);
+    }
+    report_close(&a.report);
+    keycache_free(a.keys);
+    export_close(&a.export);
+    trust_free(&a.trust);
+    return code;
+}
+
+static bool is_word(const char *arg, const char *word)
+{
+    return arg && span_is(span_text(arg), word);
+}
+
+static int show(int operands, char **operand)
+{
+    if (operands < 1 || operands > 3)
+        return usage("show wants EXPORT-DIR [FROM [TO]]");
+    uint64_t from = 0, to = UINT64_MAX;
+    if ((operands > 1 && !number_of(operand[1], &from)) || (operands > 2 && !number_of(operand[2], &to)))
+        return usage("FROM and TO are indices of records");
+    return audit_show(operand[0], from, operands == 2 ? from : to);
+}
+
+static int claims(const struct options *o, int operands, char **operand)
+{
+    uint64_t index;
+    if (!o->trust || operands != 2 || !number_of(operand[1], &index))
+        return usage("claims wants --trust FILE EXPORT-DIR INDEX");
+    return audit_claims(o->trust, operand[0], index);
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = { 0 };
+    if (!is_ok(process_harden()))
+        return audit_complain(AUDIT_UNREADABLE, "process", fail(E_io));
+    for (int i = 1; i < argc; i++)
+        if (is_word(argv[i], "--help") || is_word(argv[i], "--version")) {
+            fputs(is_word(argv[i], "--help") ? help : PACKAGE_STRING "\n", stdout);
+            return AUDIT_CLEAN;
+        }
+    const char *wrong = options_read(argc, argv, &o);
+    if (wrong)
+        return usage(wrong);
+    int operands = argc - optind;
+    char **operand = argv + optind;
+    if (operands > 0 && is_word(operand[0], "claims"))
+        return claims(&o, operands - 1, operand + 1);
+    if (operands > 0 && is_word(operand[0], "show"))
+        return show(operands - 1, operand + 1);
+    if (operands != 1)
+        return usage("one EXPORT-DIR is wanted");
+    return o.trust ? audit(&o, operand[0]) : usage("--trust FILE is wanted: without pinned keys nothing can be verified");
+}

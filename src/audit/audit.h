@@ -1,0 +1,162 @@
+/* The audit: one pass over an export, from its first record to its last. The pass (audit_log.c) reads tiles and records and hands
+ * each record, and each tree size that a checkpoint was signed at, to the checks in their order (audit_checks.c). A check keeps
+ * what it needs in a struct of its own, says what it finds to the report, and returns only what is this program's own trouble
+ * (memory, disk).
+ *
+ * Memory: some 400 bytes a decision, whatever the records' size. */
+#ifndef SEB_AUDIT_AUDIT_H
+#define SEB_AUDIT_AUDIT_H
+
+#include "entry/entry.h"
+#include "merkle/checkpoint.h"
+#include "merkle/merkle.h"
+#include "policy/judge.h"
+#include "target/target.h"
+#include "audit/files.h"
+#include "audit/report.h"
+#include "audit/table.h"
+#include "audit/trust.h"
+
+/* A record as the pass found it. */
+struct record {
+    uint64_t index;
+    struct digest leaf;
+    struct entry e;
+};
+/* A tree size with a note that verifies. */
+struct signed_size {
+    uint64_t size;
+    struct digest text; /* SHA-256 of the note's text */
+};
+/* The time that the broker ran, as its records tell: the time from a record to a start after it doesn't count. */
+struct running {
+    bool any;
+    int64_t time_ms; /* of the newest record */
+    int64_t active_ms; /* since the first */
+};
+
+struct audit {
+    struct trust trust;
+    struct export_dir export;
+    struct report report;
+    struct summary summary;
+    struct keycache *keys;
+    const char *expect; /* a note's file, or NULL */
+    uint64_t at_least; /* 0: none wanted */
+    uint64_t size; /* of the export */
+    struct frontier frontier; /* of the records up to now */
+    struct running running;
+    /* Each check's own; NULL where it isn't part of the pass. */
+    struct checkpoints *checkpoints;
+    struct quotes *quotes;
+    struct runs *runs;
+    struct documents *documents;
+    struct statements *statements;
+    struct reads *reads;
+    struct decisions *decisions;
+    struct outcomes *outcomes;
+};
+
+struct audit_check {
+    const char *name;
+    result (*begin)(struct audit *a);
+    result (*record)(struct audit *a, const struct record *r);
+    result (*signed_at)(struct audit *a, const struct signed_size *s);
+    result (*end)(struct audit *a);
+    void (*free)(struct audit *a); /* accepts what begin didn't make */
+};
+extern const struct audit_check check_order, check_runs, check_statements, check_reads, check_decisions, check_outcomes,
+    check_noise, check_quotes, check_documents;
+
+/* The whole pass; then the summary is filled in. */
+MUST_USE result audit_pass(struct audit *a);
+MUST_USE result pass_begin(struct audit *a);
+MUST_USE result pass_record(struct audit *a, const struct record *r);
+MUST_USE result pass_signed_at(struct audit *a, const struct signed_size *s);
+MUST_USE result pass_end(struct audit *a);
+void pass_free(struct audit *a);
+
+/* audit_checkpoints.c: the stored notes, in step with the records. */
+MUST_USE result checkpoints_begin(struct audit *a);
+MUST_USE result checkpoints_reach(struct audit *a); /* the frontier's size was reached */
+MUST_USE result checkpoints_end(struct audit *a);
+void checkpoints_free(struct audit *a);
+
+/* audit_log.c: one record read again, for what looks back. not_found where it isn't in the export. */
+MUST_USE result log_record(const struct export_dir *x, uint64_t size, uint64_t index, struct buf *arena, struct record *ret);
+/* The size that checkpoint or log.json claim, unverified; for reading alone. */
+MUST_USE result log_size(const struct export_dir *x, uint64_t *ret);
+
+/* audit_runs.c: the run that goes on, NULL where none does. */
+struct run {
+    uint8_t id[RUN_SIZE];
+    uint64_t start;
+    bool stopped;
+    struct key_identity mint;
+    /* The PKCS#11 token of the mint key, as its evidence has it; "" for a TPM's. */
+    char manufacturer[33], model[17], serial[17];
+};
+const struct run *run_now(const struct audit *a);
+/* Whether this is the current run's name; says so where it isn't. */
+bool run_is_now(struct audit *a, const struct record *r, const uint8_t id[RUN_SIZE]);
+
+/* audit_keys.c: a start entry's key identities against trust file and evidence; the mint key's token into *run. */
+MUST_USE result keys_check(struct audit *a, const struct record *r, struct run *run);
+
+/* audit_documents.c: what lies beside the log. Names are remembered, so that files that nobody names show. */
+enum document_kind { DOCUMENT_NEEDED, DOCUMENT_REQUEST, DOCUMENT_BODY };
+/* A JWS by its payload's digest, in the form in which it is stored; views arena. not_found and the export's faults were reported
+ * already, where they are to be: the caller passes over what it can't see (*ret_there false). */
+MUST_USE result document_jws(struct audit *a, enum document_kind kind, const struct digest *d, uint64_t index, struct buf *arena,
+    struct jws *ret, bool *ret_there);
+MUST_USE result document_raw(
+    struct audit *a, enum document_kind kind, const struct digest *d, uint64_t index, struct buf *out, bool *ret_there);
+/* A certificate, taken apart and parsed; valid until the next call. Its signatures are the caller's to verify. NULL where it can't
+ * be had, which was reported. */
+struct certified {
+    struct jws jws;
+    struct certificate certificate;
+};
+MUST_USE result document_certificate(struct audit *a, const struct digest *d, uint64_t index, const struct certified **ret);
+
+/* audit_statements.c: what was in force when the record came, NULL before the first. */
+const struct policy *policy_now(const struct audit *a);
+const struct epoch_statement *epoch_now(const struct audit *a);
+
+/* audit_reads.c */
+struct known_read {
+    uint64_t index, decision;
+    enum read_purpose purpose;
+    int64_t time, exp;
+    struct digest certificate;
+    uint64_t run; /* index of its start */
+    bool used;
+};
+/* How long after its credential's end a read's answer may still be rested on: the longest timeout of a target (sebd.json(5)) and
+ * what keeper and runner may take. */
+#define READ_ANSWER_MS INT64_C(75000)
+/* The read that the record rests on, which is used up by that; NULL where there is none that serves, which was reported. */
+const struct known_read *read_use(struct audit *a, const struct record *r, uint64_t index, const struct digest *certificate);
+
+/* audit_decisions.c: what a contract is to its target, the ETag from live state where the contract has none (NULL: none was read).
+ */
+struct target_mutation mutation_of(const struct contract *c, const struct live_state *live);
+
+/* audit_clock.c: the TPM's clock, from quote to quote, against the records' times. */
+struct tpm_clock;
+struct clock_watch; /* opaque */
+MUST_USE result clock_new(struct clock_watch **ret);
+void clock_free(struct clock_watch *w); /* accepts NULL */
+void clock_quoted(struct audit *a, struct clock_watch *w, uint64_t size, const struct tpm_clock *clock);
+void clock_record(struct clock_watch *w, const struct record *r);
+void clock_end(struct audit *a, struct clock_watch *w);
+
+/* audit_outcomes.c: a permit was recorded, and waits for its outcomes. */
+MUST_USE result outcome_expect(struct audit *a, const struct record *r);
+bool outcome_is_open(const struct audit *a, uint64_t decision, const struct digest *certificate);
+
+/* The other commands: exit codes. */
+int audit_claims(const char *trust, const char *export, uint64_t index);
+int audit_show(const char *export, uint64_t from, uint64_t to);
+
+#endif

@@ -1,0 +1,133 @@
+/* seb-audit claims: what the credential says that a record allowed. The record decides: claims are a function of it, the
+ * certificate and the target's audience (docs/formats.md, "Credential"). */
+#include "config.h"
+
+#include <stdio.h>
+
+#include "mint/mint.h"
+#include "audit/audit.h"
+
+#define ARENA_MAX ((size_t)JWS_PAYLOAD_MAX * 2)
+#define BUNDLE_MAX ((size_t)256 * (2 + ENTRY_MAX))
+#define BLOB_MAX 131072
+/* A decision comes at most so many records behind the read that it rests on; beyond it, nobody rests on it. */
+#define LOOK_AHEAD 100000
+
+/* What the claims are made of. */
+struct ground {
+    struct trust trust;
+    struct export_dir export;
+    uint64_t size;
+    struct record record, decision; /* decision: of a read, the one that rests on it */
+    struct buf arena, bundle;
+    struct jws jws;
+    struct certificate certificate;
+    const char *wrong; /* in words, where it isn't a failure of ours */
+};
+
+static result load_certificate(struct ground *g, const struct digest *d)
+{
+    char text[DIGEST_TEXT + 1], name[DIGEST_TEXT + 16];
+    AUTO_BUF file = BUF(BLOB_MAX);
+    snprintf(name, sizeof name, "blobs/%s.jws", digest_text(d, text));
+    g->wrong = "its certificate can't be had from the export";
+    TRY(export_read(&g->export, name, BLOB_MAX, &file));
+    TRY(jws_parse_text(buf_span(&file), &g->arena, &g->jws));
+    struct digest came = sha256(g->jws.payload);
+    if (!digest_equal(&came, d))
+        return fail(E_certificate_mismatch);
+    return certificate_parse(g->jws.payload, NULL, &g->certificate);
+}
+
+static bool rests_on(const struct entry *e, uint64_t read)
+{
+    return e->type == ENTRY_DECISION && e->decision.has_live && e->decision.live.read == read;
+}
+
+/* A read's record doesn't name the target's kind; the decision that it was for does. */
+static result find_decision(struct ground *g)
+{
+    const struct read_entry *e = &g->record.e.read;
+    g->wrong = "no decision in the export rests on this read, so that its target's kind isn't known";
+    if (e->purpose == READ_RECONCILE)
+        return log_record(&g->export, g->size, e->decision, &g->bundle, &g->decision);
+    for (uint64_t i = g->record.index + 1; i < g->size && i - g->record.index < LOOK_AHEAD; i++) {
+        TRY(log_record(&g->export, g->size, i, &g->bundle, &g->decision));
+        if (rests_on(&g->decision.e, g->record.index))
+            return OK;
+    }
+    return fail(E_not_found);
+}
+
+static result load(struct ground *g, uint64_t index)
+{
+    g->wrong = "the record can't be read";
+    TRY(log_record(&g->export, g->size, index, &g->bundle, &g->record));
+    const struct entry *e = &g->record.e;
+    g->wrong = "no credential is minted for this record: only for a permit and a read";
+    if (e->type != ENTRY_READ && !(e->type == ENTRY_DECISION && e->decision.permitted))
+        return fail(E_bad_value);
+    g->decision = g->record;
+    if (e->type == ENTRY_READ)
+        TRY(find_decision(g));
+    return load_certificate(g, e->type == ENTRY_READ ? &e->read.certificate : &e->decision.certificate);
+}
+
+static result compute(struct ground *g, struct buf *out)
+{
+    const struct entry *e = &g->record.e;
+    const bool read = e->type == ENTRY_READ;
+    const enum call_use use = read ? CALL_READ : CALL_MUTATE;
+    const char *kind = g->decision.e.decision.target_kind;
+    const struct live_state *live = !read && e->decision.has_live ? &e->decision.live : NULL;
+    struct target_mutation m = mutation_of(&g->certificate.contract, live);
+    struct call_plan plan;
+    AUTO_JSON *claims = json_object();
+    g->wrong = "the trust file has no audience for the record's target";
+    const char *audience = trust_audience(&g->trust, g->certificate.contract.mutation.target);
+    if (!audience)
+        return fail(E_target_unknown);
+    g->wrong = "the record's contract is no call to its target";
+    TRY(target_plan(kind, use, &m, &plan));
+    TRY(target_claims(kind, use, &m, &plan, claims));
+    return mint_claims(
+        &(struct mint_words){
+            .domain = g->trust.domain,
+            .instance = g->trust.instance,
+            .audience = audience,
+            .cid = g->certificate.cid,
+            .attestation = "none",
+            .leaf = g->record.leaf,
+            .iat = read ? e->read.iat : e->decision.iat,
+            .exp = read ? e->read.exp : e->decision.exp,
+            .target_claims = claims,
+        },
+        out);
+}
+
+static result print_claims(struct ground *g, const char *trust, const char *export, uint64_t index)
+{
+    AUTO_BUF claims = BUF(CREDENTIAL_MAX);
+    TRY(trust_load(trust, &g->trust, &g->wrong));
+    g->wrong = "the export can't be read";
+    TRY(export_open(export, &g->export));
+    TRY(log_size(&g->export, &g->size));
+    TRY(load(g, index));
+    TRY(compute(g, &claims));
+    g->wrong = "stdout";
+    bool written = fwrite(claims.p, 1, claims.n, stdout) == claims.n && putchar('\n') != EOF && fflush(stdout) == 0;
+    return written ? OK : fail(E_io);
+}
+
+int audit_claims(const char *trust, const char *export, uint64_t index)
+{
+    struct ground g = { .export.fd = -1, .arena = BUF(ARENA_MAX), .bundle = BUF(BUNDLE_MAX) };
+    result r = print_claims(&g, trust, export, index);
+    int code = is_ok(r) ? AUDIT_CLEAN : audit_complain(AUDIT_UNREADABLE, g.wrong, r);
+    certificate_free(&g.certificate);
+    export_close(&g.export);
+    trust_free(&g.trust);
+    buf_free(&g.arena);
+    buf_free(&g.bundle);
+    return code;
+}

@@ -1,0 +1,228 @@
+#include "config.h"
+
+#include "audit/report.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#define ABOUT_MAX 400
+
+struct named {
+    const char *name, *words;
+};
+static const struct named finding_rows[FINDINGS] = {
+#define FINDING(name, words) [FOUND_##name] = { #name, words },
+#include "audit/findings.def"
+#undef FINDING
+};
+static const struct named remark_rows[REMARKS] = {
+#define REMARK(name, words) [REMARK_##name] = { #name, words },
+#include "audit/remarks.def"
+#undef REMARK
+};
+
+const char *finding_name(enum finding f)
+{
+    return finding_rows[f].name;
+}
+
+const char *remark_name(enum remark r)
+{
+    return remark_rows[r].name;
+}
+
+result report_open(struct report *r, bool json)
+{
+    *r = (struct report){ .json = json };
+    if (!json)
+        return OK;
+    r->list = json_array();
+    r->remarks = json_array();
+    return r->list && r->remarks ? OK : fail(E_no_memory);
+}
+
+void report_close(struct report *r)
+{
+    json_free_pointer(&r->list);
+    json_free_pointer(&r->remarks);
+}
+
+static result list_add(json_t *list, const struct named *row, struct where at, const char *about)
+{
+    AUTO_JSON *o = json_object();
+    if (!o)
+        return fail(E_no_memory);
+    TRY(json_put_text(o, "name", row->name));
+    TRY(json_put_text(o, "words", row->words));
+    if (at.kind != AT_FILE)
+        TRY(json_put_int(o, at.kind == AT_RECORD ? "index" : "size", (int64_t)at.n));
+    if (*about)
+        TRY(json_put_text(o, "about", about));
+    return json_array_append(list, o) == 0 ? OK : fail(E_no_memory);
+}
+
+static void print_line(const char *what, const struct named *row, struct where at, const char *about)
+{
+    static const char *const places[] = { [AT_RECORD] = " record ", [AT_SIZE] = " size ", [AT_FILE] = "" };
+    printf("%s %s", what, row->name);
+    if (at.kind != AT_FILE)
+        printf("%s%" PRIu64, places[at.kind], at.n);
+    printf(": %s%s%s%s\n", row->words, *about ? " (" : "", about, *about ? ")" : "");
+}
+
+void report_found(struct report *r, enum finding f, struct where at, const char *about, ...)
+{
+    char text[ABOUT_MAX];
+    va_list args;
+    r->findings++;
+    if (++r->found[f] > REPORT_LINES)
+        return;
+    va_start(args, about);
+    vsnprintf(text, sizeof text, about, args);
+    va_end(args);
+    /* A finding that doesn't fit into memory is in the counts all the same. */
+    if (!r->json)
+        print_line("finding", &finding_rows[f], at, text);
+    else if (!is_ok(list_add(r->list, &finding_rows[f], at, text)))
+        r->found[f] = REPORT_LINES + 1;
+}
+
+void report_remark(struct report *r, enum remark m, struct where at, const char *about, ...)
+{
+    char text[ABOUT_MAX];
+    va_list args;
+    if (++r->remarked[m] > REPORT_LINES)
+        return;
+    va_start(args, about);
+    vsnprintf(text, sizeof text, about, args);
+    va_end(args);
+    if (!r->json)
+        print_line("remark", &remark_rows[m], at, text);
+    else if (!is_ok(list_add(r->remarks, &remark_rows[m], at, text)))
+        r->remarked[m] = REPORT_LINES + 1;
+}
+
+static int exit_code(const struct report *r, const struct summary *s)
+{
+    if (r->findings)
+        return AUDIT_FOUND;
+    return s->without_request || s->without_body ? AUDIT_PARTIAL : AUDIT_CLEAN;
+}
+
+static void print_more(const struct report *r)
+{
+    for (unsigned f = 0; f < FINDINGS; f++)
+        if (r->found[f] > REPORT_LINES)
+            printf("finding %s: and %" PRIu64 " more\n", finding_rows[f].name, r->found[f] - REPORT_LINES);
+    for (unsigned m = 0; m < REMARKS; m++)
+        if (r->remarked[m] > REPORT_LINES)
+            printf("remark %s: and %" PRIu64 " more\n", remark_rows[m].name, r->remarked[m] - REPORT_LINES);
+}
+
+static void print_summary(const struct report *r, const struct summary *s)
+{
+    print_more(r);
+    if (s->has_quote)
+        printf("complete up to size %" PRIu64 " at TPM clock %" PRIu64 ".%03" PRIu64 " s (reset %" PRIu32 ", restart %" PRIu32 ")",
+            s->quoted_size, s->clock_ms / 1000, s->clock_ms % 1000, s->reset_count, s->restart_count);
+    else
+        printf("no quote: complete up to no TPM clock");
+    printf(", %" PRIu64 " records exported\n", s->size);
+    printf("%" PRIu64 " decisions (%" PRIu64 " permits, %" PRIu64 " refusals), %" PRIu64 " outcomes (%" PRIu64 " final), %" PRIu64
+           " permits open at the end\n",
+        s->decisions, s->permits, s->decisions - s->permits, s->outcomes, s->finals, s->open);
+    printf("%" PRIu64 " runs, %" PRIu64 " reads, %" PRIu64 " sums of noise, %" PRIu64 " checkpoints, %" PRIu64 " quotes\n", s->runs,
+        s->reads, s->noise, s->checkpoints, s->quotes);
+    if (s->without_request)
+        printf("not judged again: %" PRIu64 " decisions, whose requests were left out of the export\n", s->without_request);
+    if (s->without_body)
+        printf("not judged again in all: %" PRIu64
+               " decisions, whose bodies were left out of the export (their lengths are the requests' word)\n",
+            s->without_body);
+    if (!s->expected)
+        printf("a tail that was cut off can't be seen without --expect or --at-least\n");
+    if (r->findings)
+        printf("%" PRIu64 " findings\n", r->findings);
+    else
+        printf("no findings\n");
+}
+
+static result put_counts(json_t *o, const struct summary *s)
+{
+    TRY(json_put_int(o, "checkpoints", (int64_t)s->checkpoints));
+    TRY(json_put_int(o, "decisions", (int64_t)s->decisions));
+    TRY(json_put_int(o, "final_outcomes", (int64_t)s->finals));
+    TRY(json_put_int(o, "noise", (int64_t)s->noise));
+    TRY(json_put_int(o, "not_judged_again", (int64_t)s->without_request));
+    TRY(json_put_int(o, "open", (int64_t)s->open));
+    TRY(json_put_int(o, "outcomes", (int64_t)s->outcomes));
+    TRY(json_put_int(o, "permits", (int64_t)s->permits));
+    TRY(json_put_int(o, "quotes", (int64_t)s->quotes));
+    TRY(json_put_int(o, "reads", (int64_t)s->reads));
+    TRY(json_put_int(o, "records", (int64_t)s->size));
+    TRY(json_put_int(o, "refusals", (int64_t)(s->decisions - s->permits)));
+    TRY(json_put_int(o, "runs", (int64_t)s->runs));
+    return json_put_int(o, "without_body", (int64_t)s->without_body);
+}
+
+static result put_complete(json_t *o, const struct summary *s)
+{
+    if (!s->has_quote)
+        return json_put_new(o, "complete", json_null());
+    AUTO_JSON *c = json_object();
+    if (!c)
+        return fail(E_no_memory);
+    TRY(json_put_int(c, "clock_ms", (int64_t)s->clock_ms));
+    TRY(json_put_int(c, "reset_count", s->reset_count));
+    TRY(json_put_int(c, "restart_count", s->restart_count));
+    TRY(json_put_int(c, "size", (int64_t)s->quoted_size));
+    return json_put_new(o, "complete", json_incref(c));
+}
+
+static result put_totals(json_t *o, const char *name, const uint64_t *counts, const struct named *rows, unsigned n)
+{
+    AUTO_JSON *totals = json_object();
+    if (!totals)
+        return fail(E_no_memory);
+    for (unsigned i = 0; i < n; i++)
+        if (counts[i])
+            TRY(json_put_int(totals, rows[i].name, (int64_t)counts[i]));
+    return json_put_new(o, name, json_incref(totals));
+}
+
+static result print_json(const struct report *r, const struct summary *s)
+{
+    AUTO_JSON *o = json_object(), *counts = json_object();
+    if (!o || !counts)
+        return fail(E_no_memory);
+    TRY(put_complete(o, s));
+    TRY(put_counts(counts, s));
+    TRY(json_put_new(o, "counts", json_incref(counts)));
+    TRY(json_put_int(o, "exit", exit_code(r, s)));
+    TRY(json_put_flag(o, "expected", s->expected));
+    TRY(json_put_new(o, "findings", json_incref(r->list)));
+    TRY(put_totals(o, "finding_totals", r->found, finding_rows, FINDINGS));
+    TRY(json_put_new(o, "remarks", json_incref(r->remarks)));
+    TRY(put_totals(o, "remark_totals", r->remarked, remark_rows, REMARKS));
+    AUTO_BUF text = BUF(8u << 20);
+    TRY(json_canonical(o, &text));
+    return fwrite(text.p, 1, text.n, stdout) == text.n && putchar('\n') != EOF ? OK : fail(E_io);
+}
+
+int report_summary(struct report *r, const struct summary *s)
+{
+    bool printed = true;
+    if (r->json)
+        printed = is_ok(print_json(r, s));
+    else
+        print_summary(r, s);
+    return printed && fflush(stdout) == 0 ? exit_code(r, s) : AUDIT_UNREADABLE;
+}
+
+int audit_complain(int exit_code, const char *what, result r)
+{
+    char text[256];
+    fprintf(stderr, "seb-audit: %s: %s\n", what, result_text(r, text, sizeof text));
+    return exit_code;
+}

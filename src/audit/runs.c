@@ -1,0 +1,83 @@
+/* Runs, from start to stop: each has a name of its own, and its records name it. */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "audit/audit.h"
+
+struct runs {
+    bool going;
+    struct run now;
+    struct table known; /* by the run's name */
+};
+
+static result runs_begin(struct audit *a)
+{
+    a->runs = calloc(1, sizeof *a->runs);
+    return a->runs ? OK : fail(E_no_memory);
+}
+
+static void runs_free(struct audit *a)
+{
+    if (!a->runs)
+        return;
+    table_free(&a->runs->known);
+    free(a->runs);
+    a->runs = NULL;
+}
+
+const struct run *run_now(const struct audit *a)
+{
+    return a->runs->going ? &a->runs->now : NULL;
+}
+
+bool run_is_now(struct audit *a, const struct record *r, const uint8_t id[RUN_SIZE])
+{
+    const struct run *now = run_now(a);
+    bool same = now && span_equal((struct span){ id, RUN_SIZE }, SPAN(now->id));
+    if (!same)
+        report_found(&a->report, now ? FOUND_run_other : FOUND_run_missing, at_record(r->index), "%s", "");
+    return same;
+}
+
+static result take_start(struct audit *a, const struct record *r)
+{
+    const struct start_entry *s = &r->e.start;
+    struct runs *runs = a->runs;
+    struct digest name = sha256(SPAN(s->run));
+    uint64_t *before;
+    TRY(table_put(&runs->known, key_of_digest(&name), r->index, &before));
+    if (before)
+        report_found(&a->report, FOUND_run_reused, at_record(r->index), "record %llu", (unsigned long long)*before);
+    if (!span_is(span_text(s->domain), a->trust.domain) || !span_is(span_text(s->instance), a->trust.instance))
+        report_found(&a->report, FOUND_start_identity, at_record(r->index), "%s/%s", s->domain, s->instance);
+    if (runs->going && !runs->now.stopped)
+        report_remark(&a->report, REMARK_crashed, at_record(r->index), "%s", "");
+    runs->now = (struct run){ .start = r->index, .mint = s->key[ROLE_MINT] };
+    runs->going = true;
+    a->summary.runs++;
+    TRY(span_copy(SPAN(s->run), runs->now.id, RUN_SIZE));
+    return keys_check(a, r, &runs->now);
+}
+
+/* After a stop an outcome may still come, and a refusal; nothing that a credential is minted for. */
+static bool is_mintable(const struct entry *e)
+{
+    return e->type == ENTRY_READ || (e->type == ENTRY_DECISION && e->decision.permitted);
+}
+
+static result runs_record(struct audit *a, const struct record *r)
+{
+    struct runs *runs = a->runs;
+    if (r->e.type == ENTRY_START)
+        return take_start(a, r);
+    if (!runs->going && r->e.type != ENTRY_STOP && r->e.type != ENTRY_READ && r->e.type != ENTRY_DECISION)
+        report_found(&a->report, FOUND_run_missing, at_record(r->index), "%s", "");
+    else if (runs->going && runs->now.stopped && (is_mintable(&r->e) || r->e.type == ENTRY_STOP))
+        report_found(&a->report, FOUND_run_ended, at_record(r->index), "%s", "");
+    else if (r->e.type == ENTRY_STOP)
+        runs->now.stopped = run_is_now(a, r, r->e.stop.run);
+    return OK;
+}
+
+const struct audit_check check_runs = { .name = "runs", .begin = runs_begin, .record = runs_record, .free = runs_free };

@@ -1,0 +1,23 @@
+/* The auditor's pins (docs/formats.md, "Trust file"). */
+#ifndef SEB_AUDIT_TRUST_H
+#define SEB_AUDIT_TRUST_H
+
+#include "base/pubkey.h"
+
+#define TRUST_MINT_KEYS 64
+#define TRUST_NAME_MAX 200
+struct trust {
+    char domain[TRUST_NAME_MAX + 1], instance[TRUST_NAME_MAX + 1], origin[TRUST_NAME_MAX + 1];
+    struct pubkey *record, *attestation, *policy, *revocation; /* owned */
+    unsigned mint_n;
+    struct digest mint[TRUST_MINT_KEYS]; /* thumbprints */
+    json_t *audiences; /* object, or NULL */
+};
+/* *ret_what names the member that is wrong; static. */
+MUST_USE result trust_load(const char *path, struct trust *ret, const char **ret_what);
+void trust_free(struct trust *t); /* accepts zeroed */
+bool trust_mints(const struct trust *t, const struct digest *kid);
+/* NULL where the trust file has none for this target. */
+const char *trust_audience(const struct trust *t, const char *target);
+
+#endif

@@ -1,0 +1,230 @@
+#include "config.h"
+
+#include "keeper/judge.h"
+
+#include "entry/entry.h"
+#include "mint/mint.h"
+
+#define ATTESTATION_NONE "none" /* no attestation result is held in this version */
+/* The core's clock is this machine's; it stepped back at most by this between entry and now. */
+#define CLOCK_SLACK_S 2
+
+/* What is put together while judging. */
+struct question {
+    const struct grounds *g;
+    int64_t now_ms;
+    const struct remembered *r;
+    const struct mint_message *m;
+    const struct entry *entry;
+    struct facts facts;
+    struct certificate certificate; /* owned */
+    struct target_mutation mutation;
+};
+
+static bool text_is(const char *a, const char *b)
+{
+    return span_equal(span_text(a), span_text(b));
+}
+
+void warrant_free(struct warrant *w)
+{
+    buf_free(&w->claims);
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The entry names the certificate by its payload's digest, so this comes before anything of the certificate is looked at. */
+static result read_certificate(struct question *q)
+{
+    const struct digest *named = q->entry->type == ENTRY_READ ? &q->entry->read.certificate : &q->entry->decision.certificate;
+    struct digest came = sha256(q->m->certificate.payload);
+    if (!digest_equal(&came, named))
+        return fail(E_certificate_mismatch);
+    q->facts.signers = verify_certificate(q->g->policy, &q->m->certificate);
+    if (q->facts.signers.code != E_ok)
+        return fail(q->facts.signers.code);
+    TRY(certificate_parse(q->m->certificate.payload, q->g->keys, &q->certificate));
+    q->facts.certificate = &q->certificate;
+    return OK;
+}
+
+/* A reconciling read comes when the certificate's window may be long over, and its policy and epoch gone: of the rules that hold at
+ * mint time only the signature's does. It is a GET on what an authority once certified. */
+static result hold_rules(const struct question *q)
+{
+    struct refusal refusal = { .code = E_invariant };
+    if (q->entry->type == ENTRY_READ && q->entry->read.purpose == READ_RECONCILE) {
+        enum seb_code code = E_invariant;
+        for (unsigned i = 0; i < rules_n; i++)
+            if (text_is(rules[i].name, "sig"))
+                code = rules[i].holds(&q->facts);
+        return code == E_ok ? OK : fail(code);
+    }
+    return judge_at_mint(&q->facts, &refusal) ? OK : fail(refusal.code);
+}
+
+static result hold_life(const struct question *q, int64_t iat, int64_t exp)
+{
+    int64_t most = least(policy_credential_s(q->g->policy), q->certificate.contract.credential_s);
+    int64_t now_s = q->now_ms / 1000;
+    if (exp - iat > most || (q->entry->type == ENTRY_DECISION && exp > q->certificate.exp))
+        return fail(E_credential_too_long);
+    if (now_s < iat - CLOCK_SLACK_S || now_s >= exp || exp <= iat)
+        return fail(E_decision_stale);
+    return OK;
+}
+
+static result hold_decision(const struct question *q, const struct config_target *target)
+{
+    const struct decision_entry *d = &q->entry->decision;
+    const struct body_ref *body = &q->certificate.contract.mutation.body;
+    if (!text_is(d->cid, q->certificate.cid) || !digest_equal(&d->agent, pubkey_thumbprint(q->certificate.agent)))
+        return fail(E_certificate_mismatch);
+    if (!digest_equal(&d->policy, policy_digest(q->g->policy)) || d->policy_epoch != policy_epoch_of(q->g->policy) ||
+        d->epoch != q->g->epoch.epoch || !digest_equal(&d->mint_key, &q->g->mint_key))
+        return fail(E_decision_mismatch);
+    if (!d->has_target || !text_is(d->target_kind, target->kind) || !text_is(d->target_prefix, target->prefix))
+        return fail(E_decision_mismatch);
+    if (d->has_body != body->present || (d->has_body && !digest_equal(&d->body, &body->sha256)))
+        return fail(E_decision_mismatch);
+    return hold_life(q, d->iat, d->exp);
+}
+
+static result hold_read(const struct question *q)
+{
+    const struct read_entry *e = &q->entry->read;
+    const struct mutation *m = &q->certificate.contract.mutation;
+    if (!text_is(e->target, m->target) || !text_is(e->resource, m->resource) || !digest_equal(&e->mint_key, &q->g->mint_key))
+        return fail(E_decision_mismatch);
+    /* It reconciles a decision that was recorded before it. */
+    if (e->purpose == READ_RECONCILE && e->decision >= q->r->index)
+        return fail(E_decision_mismatch);
+    return hold_life(q, e->iat, e->exp);
+}
+
+/* The bytes that the runner will send, or none for a read. */
+static result hold_body(const struct question *q)
+{
+    const struct body_ref *body = &q->certificate.contract.mutation.body;
+    if (q->entry->type == ENTRY_READ || !body->present)
+        return q->m->body.n ? fail(E_body_mismatch) : OK;
+    struct digest came = sha256(q->m->body);
+    if ((int64_t)q->m->body.n != body->length || !digest_equal(&came, &body->sha256))
+        return fail(E_body_mismatch);
+    return OK;
+}
+
+/* The ETag is the contract's; below the risk level from which the certificate must carry it (Phi_policy refused the rest) it is the
+ * one that was read for the decision. */
+static struct target_mutation mutation_for(const struct question *q)
+{
+    const struct contract *c = &q->certificate.contract;
+    const struct live_state *live =
+        q->entry->type == ENTRY_DECISION && q->entry->decision.has_live ? &q->entry->decision.live : NULL;
+    return (struct target_mutation){
+        .operation = c->mutation.operation,
+        .resource = c->mutation.resource,
+        .has_body = c->mutation.body.present,
+        .body_sha256 = c->mutation.body.sha256,
+        .body_length = c->mutation.body.length,
+        .media_type = c->mutation.body.present ? c->mutation.body.media_type : NULL,
+        .absent = c->pre.absent,
+        .has_etag = c->pre.has_etag,
+        .has_sha256 = c->pre.has_sha256,
+        .etag = c->pre.has_etag                            ? c->pre.etag
+                : !c->pre.absent && live && live->has_etag ? live->etag
+                                                           : NULL,
+    };
+}
+
+static result hold_scope(struct question *q, const struct config_target **ret)
+{
+    const struct config_target *target = config_target_named(q->g->config, q->certificate.contract.mutation.target);
+    if (!target)
+        return fail(E_target_unknown);
+    q->mutation = mutation_for(q);
+    enum seb_code code = target_scope(target->kind, target->prefix, &q->mutation);
+    if (code != E_ok)
+        return fail(code);
+    *ret = target;
+    return OK;
+}
+
+static result write_claims(const struct question *q, const struct warrant *w, int64_t iat, struct buf *out)
+{
+    AUTO_JSON *claims = json_object();
+    if (!claims)
+        return fail(E_no_memory);
+    TRY(target_claims(w->target->kind, w->use, &q->mutation, &w->plan, claims));
+    const struct mint_words words = {
+        .domain = q->g->config->domain,
+        .instance = q->g->config->instance,
+        .audience = w->target->audience,
+        .cid = q->certificate.cid,
+        .attestation = ATTESTATION_NONE,
+        .leaf = q->r->leaf,
+        .iat = iat,
+        .exp = w->exp,
+        .target_claims = claims,
+    };
+    return mint_claims(&words, out);
+}
+
+static result judge_question(struct question *q, struct warrant *ret)
+{
+    const bool read = q->entry->type == ENTRY_READ;
+    struct warrant w = { .use = read ? CALL_READ : CALL_MUTATE };
+    TRY(read_certificate(q));
+    TRY(hold_rules(q));
+    TRY(hold_scope(q, &w.target));
+    TRY(read ? hold_read(q) : hold_decision(q, w.target));
+    TRY(hold_body(q));
+    TRY(target_plan(w.target->kind, w.use, &q->mutation, &w.plan));
+    w.exp = read ? q->entry->read.exp : q->entry->decision.exp;
+    w.policy_epoch = policy_epoch_of(q->g->policy);
+    w.has_epoch = !(read && q->entry->read.purpose == READ_RECONCILE);
+    w.epoch = q->g->epoch.epoch;
+    AUTO_BUF claims = BUF(CREDENTIAL_MAX);
+    TRY(write_claims(q, &w, read ? q->entry->read.iat : q->entry->decision.iat, &claims));
+    w.claims = claims;
+    claims = BUF(0);
+    *ret = w;
+    return OK;
+}
+
+result warrant_judge(
+    const struct grounds *g, int64_t now_ms, const struct remembered *r, const struct mint_message *m, struct warrant *ret)
+{
+    struct question q = { .g = g, .now_ms = now_ms, .r = r, .m = m, .entry = r->entry };
+    if (g->hsm != E_ok)
+        return fail(g->hsm);
+    if (!g->policy)
+        return fail(E_no_policy);
+    q.facts = (struct facts){
+        .now_ms = now_ms,
+        .domain = g->config->domain,
+        .policy = g->policy,
+        .epoch = g->has_epoch ? &g->epoch : NULL,
+    };
+    result made = judge_question(&q, ret);
+    certificate_free(&q.certificate);
+    return made;
+}
+
+result warrant_holds(const struct grounds *g, int64_t now_ms, const struct warrant *w)
+{
+    if (now_ms / 1000 >= w->exp)
+        return fail(E_decision_stale);
+    if (g->hsm != E_ok)
+        return fail(g->hsm);
+    if (!w->has_epoch)
+        return OK;
+    if (policy_epoch_of(g->policy) != w->policy_epoch)
+        return fail(E_policy_epoch_mismatch);
+    if (g->epoch.epoch != w->epoch)
+        return fail(E_epoch_mismatch);
+    return OK;
+}

@@ -1,0 +1,162 @@
+#include <config.h>
+
+#include "runner/runner.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#include "base/log.h"
+
+struct runner {
+    struct child child;
+    struct link *keeper, *core;
+    struct calls *calls;
+    unsigned peers;
+    struct runner_peer peer[CONFIG_TARGETS];
+    bool stop;
+};
+
+static result tell(struct runner *r, const struct call_answer *a)
+{
+    AUTO_BUF fields = BUF(4096);
+    TRY(runner_answer(a, &fields));
+    return link_send(r->core, MESSAGE_ANSWER, a->slot, buf_span(&fields));
+}
+
+/* What failed before anything could leave is an answer too; what the keeper may not ask for ends the broker. */
+static result serve_call(struct runner *r, const struct message *m)
+{
+    struct call_message call;
+    struct call_plan plan;
+    const struct runner_peer *peer;
+    struct secret *authorization;
+    TRY(call_read(m->fields, &call));
+    TRY(runner_plan(&call, r->peer, r->peers, &peer, &plan));
+    if (calls_has(r->calls, m->slot))
+        return fail(E_illegal_message);
+    result done = call_authorization(call.credential, &authorization);
+    if (is_ok(done))
+        done = calls_start(r->calls, &(struct call_args){
+                                         .slot = m->slot,
+                                         .peer = &peer->call,
+                                         .plan = &plan,
+                                         .body = call.body,
+                                         .authorization = authorization,
+                                     });
+    if (code_of(done) == E_bad_value)
+        return fail(E_illegal_message);
+    if (is_ok(done))
+        return OK;
+    log_result(LOG_WARNING, "a call wasn't begun", done);
+    const struct call_answer answer = {
+        .slot = m->slot,
+        .phase = CALL_NEVER_SENT,
+        .code = code_of(done),
+        .foreign = foreign_code(done),
+    };
+    return tell(r, &answer);
+}
+
+/* What has no slot yet waits in the link, where the keeper's end holds it. */
+static result serve_keeper(struct runner *r)
+{
+    bool got = true;
+    while (got && !calls_full(r->calls)) {
+        struct message m;
+        TRY(link_receive(r->keeper, &m, &got));
+        if (got)
+            TRY(serve_call(r, &m));
+    }
+    link_forget(r->keeper); /* the last message held a credential */
+    return OK;
+}
+
+static result serve_calls(struct runner *r)
+{
+    struct call_answer answer;
+    TRY(calls_work(r->calls));
+    while (calls_next(r->calls, &answer))
+        TRY(tell(r, &answer));
+    return OK;
+}
+
+/* The core says nothing to the runner; its end is what link_receive tells. */
+static result serve_core(struct runner *r)
+{
+    struct message m;
+    bool got;
+    TRY(link_flush(r->core));
+    TRY(link_receive(r->core, &m, &got));
+    return got ? fail(E_illegal_message) : OK;
+}
+
+static result serve_control(struct runner *r)
+{
+    struct message m;
+    bool got = false;
+    result done = link_receive(r->child.control, &m, &got);
+    r->stop = code_of(done) == E_peer_gone;
+    if (r->stop)
+        return OK;
+    TRY(done);
+    return got ? fail(E_illegal_message) : OK;
+}
+
+static result turn(struct runner *r)
+{
+    enum { CONTROL, KEEPER, CORE, CALLS, N };
+    struct pollfd p[N] = {
+        [CONTROL] = { .fd = link_fd(r->child.control), .events = link_events(r->child.control) },
+        [KEEPER] = { .fd = link_fd(r->keeper), .events = calls_full(r->calls) ? 0 : link_events(r->keeper) },
+        [CORE] = { .fd = link_fd(r->core), .events = link_events(r->core) },
+        [CALLS] = { .fd = calls_fd(r->calls), .events = POLLIN },
+    };
+    if (poll(p, N, calls_wait_ms(r->calls)) < 0)
+        return errno == EINTR ? OK : fail_foreign(E_io, FOREIGN_ERRNO, (uint32_t)errno);
+    if (p[CONTROL].revents)
+        TRY(serve_control(r));
+    if (r->stop)
+        return OK;
+    if (p[CORE].revents)
+        TRY(serve_core(r));
+    if (p[KEEPER].revents)
+        TRY(serve_keeper(r));
+    return serve_calls(r);
+}
+
+static result begin(struct runner *r)
+{
+    const struct config *c = r->child.config;
+    for (; r->peers < c->targets; r->peers++) {
+        result opened = runner_peer_open(&c->target[r->peers], &r->peer[r->peers]);
+        if (!is_ok(opened)) {
+            log_line(LOG_ERROR, "target %s: its CA can't be read: %s", c->target[r->peers].name, c->target[r->peers].ca);
+            return opened;
+        }
+    }
+    TRY(calls_new(&r->calls));
+    TRY(link_new(FD_RUNNER_KEEPER, LINK_KEEPER_RUNNER, END_SECOND, &r->keeper));
+    TRY(link_new(FD_RUNNER_CORE, LINK_RUNNER_CORE, END_FIRST, &r->core));
+    return child_ready(&r->child);
+}
+
+int main(void)
+{
+    static struct runner r; /* too large for a stack frame */
+    log_program("seb-runner");
+    r.child = child_begin(CHILD_RUNNER);
+    result done = begin(&r);
+    if (!is_ok(done))
+        child_abort("start", done);
+    while (is_ok(done) && !r.stop)
+        done = turn(&r);
+    if (!is_ok(done))
+        child_abort("runner", done);
+    calls_free(r.calls);
+    for (unsigned i = 0; i < r.peers; i++)
+        runner_peer_close(&r.peer[i]);
+    link_free(r.keeper);
+    link_free(r.core);
+    child_end(&r.child);
+    return 0;
+}

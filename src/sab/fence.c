@@ -1,0 +1,311 @@
+#include <config.h>
+
+#include "base/digest.h"
+#include "fence/runtime.h"
+#include "sab/sab.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAP_MAX (256 * 1024)
+
+static const char help[] =
+    "usage: sab fence allow|retire --socket HAPROXY_SOCKET --map FILE KID\n"
+    "       sab fence list --socket HAPROXY_SOCKET --map FILE\n"
+    "Says at an HAProxy fence which mint keys may mint. KID is the key's RFC 7638 thumbprint. A key retired is refused from this\n"
+    "moment on, and stays so over reloads: the map file is written first, then the running process told, then asked.\n"
+    "FILE is named as haproxy.cfg names it. list says what holds now, and whether the file says the same (exit code 1 if not).\n"
+    "Exit codes: 0 done, 1 failed (what was done is said), 2 the command line is wrong.\n";
+
+enum action { ACTION_LIST, ACTION_ALLOW, ACTION_RETIRE };
+static const char *const states[] = { NULL, "allowed", "retired" };
+
+struct order {
+    enum action action;
+    const char *socket, *map, *kid;
+};
+
+static int say(const char *what, result r)
+{
+    char text[256];
+    fprintf(stderr, "sab fence: %s: %s\n", what, result_text(r, text, sizeof text));
+    return EXIT_FAILURE;
+}
+
+static result fail_errno(void)
+{
+    return fail_foreign(E_io, FOREIGN_ERRNO, (uint32_t)errno);
+}
+
+/* A line without its end; false at the end of the text. */
+static bool next_line(struct span *text, struct span *ret)
+{
+    if (!text->n)
+        return false;
+    size_t n = span_find(*text, 0, '\n');
+    *ret = span_part(*text, 0, n);
+    *text = span_part(*text, n < text->n ? n + 1 : n, text->n);
+    return true;
+}
+
+static struct span next_word(struct span *line)
+{
+    size_t from = 0;
+    while (from < line->n && line->p[from] == ' ')
+        from++;
+    size_t to = span_find(*line, from, ' ');
+    struct span word = span_part(*line, from, to - from);
+    *line = span_part(*line, to, line->n);
+    return word;
+}
+
+/* A row of the map, "<kid> <state>"; empty where the line is none. */
+struct row {
+    struct span kid, state;
+};
+static struct row row_of(struct span line)
+{
+    struct row row = { .kid = next_word(&line) };
+    row.state = next_word(&line);
+    return row.kid.n && row.kid.p[0] != '#' ? row : (struct row){ 0 };
+}
+
+/* What the running process answers to show map: "0x55… <kid> <state>". */
+static struct row shown_row(struct span line)
+{
+    next_word(&line);
+    return row_of(line);
+}
+
+/* The map's text with the key's rows taken out and one put in. */
+static result map_changed(struct span text, const struct order *o, struct buf *out)
+{
+    struct span line;
+    while (next_line(&text, &line)) {
+        if (span_is(row_of(line).kid, o->kid))
+            continue;
+        TRY(buf_put(out, line));
+        TRY(buf_text(out, "\n"));
+    }
+    return buf_printf(out, "%s %s\n", o->kid, states[o->action]);
+}
+
+/* One writer at a time: the lock is on the folder, since the file itself is replaced. The caller closes. */
+static result map_lock(const char *map, int *ret_fd)
+{
+    AUTO_FREE char *copy = NULL;
+    TRY(span_dup_text(span_text(map), &copy));
+    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return fail_errno();
+    if (flock(fd, LOCK_EX)) {
+        result r = fail_errno();
+        close(fd);
+        return r;
+    }
+    *ret_fd = fd;
+    return OK;
+}
+
+static result map_write(const struct order *o)
+{
+    AUTO_BUF text = BUF(MAP_MAX), changed = BUF(MAP_MAX);
+    struct stat st;
+    TRY(file_read(o->map, MAP_MAX, &text));
+    if (stat(o->map, &st))
+        return fail_errno();
+    TRY(map_changed(buf_span(&text), o, &changed));
+    return file_write(o->map, buf_span(&changed), st.st_mode & 0777, true);
+}
+
+static result map_show(const struct order *o, struct buf *out)
+{
+    AUTO_BUF command = BUF(1024);
+    TRY(buf_printf(&command, "show map %s", o->map));
+    TRY(runtime_ask(o->socket, buf_span(&command), out));
+    /* An answer that isn't rows is a complaint: no such map, or no permission. */
+    struct span text = buf_span(out), line;
+    while (next_line(&text, &line))
+        if (line.n && !span_is(span_part(line, 0, 2), "0x"))
+            return fail(E_not_found);
+    return OK;
+}
+
+/* How many rows of the running map are the key's, and whether all of them say `state`. */
+static unsigned rows_of(struct span shown, const char *kid, const char *state, bool *ret_all)
+{
+    struct span line;
+    unsigned n = 0;
+    *ret_all = true;
+    while (next_line(&shown, &line)) {
+        struct row row = shown_row(line);
+        if (!span_is(row.kid, kid))
+            continue;
+        n++;
+        *ret_all = *ret_all && span_is(row.state, state);
+    }
+    return n;
+}
+
+static result tell(const struct order *o, const char *verb)
+{
+    AUTO_BUF command = BUF(1024), answer = BUF(RUNTIME_ANSWER_MAX);
+    TRY(buf_printf(&command, "%s map %s %s %s", verb, o->map, o->kid, states[o->action]));
+    return runtime_ask(o->socket, buf_span(&command), &answer); /* what it says is not believed: the map is read back */
+}
+
+static result running_change(const struct order *o)
+{
+    AUTO_BUF before = BUF(RUNTIME_ANSWER_MAX), after = BUF(RUNTIME_ANSWER_MAX);
+    bool all;
+    TRY(map_show(o, &before));
+    unsigned n = rows_of(buf_span(&before), o->kid, states[o->action], &all);
+    if (n == 0)
+        TRY(tell(o, "add"));
+    else if (!all)
+        TRY(tell(o, "set"));
+    TRY(map_show(o, &after));
+    n = rows_of(buf_span(&after), o->kid, states[o->action], &all);
+    return n > 0 && all ? OK : fail(E_io);
+}
+
+static int change(const struct order *o)
+{
+    int lock = -1;
+    result r = map_lock(o->map, &lock);
+    if (!is_ok(r))
+        return say(o->map, r);
+    /* The file first: a reload between the two steps then reads what is wanted. */
+    result file = map_write(o);
+    result running = is_ok(file) || o->action == ACTION_RETIRE ? running_change(o) : OK;
+    close(lock);
+    if (!is_ok(file))
+        say(o->action == ACTION_RETIRE ? "the map file isn't changed: a reload would allow the key again" : o->map, file);
+    if (!is_ok(running))
+        say("the running fence doesn't say that it holds it; the file does, for its next start", running);
+    if (!is_ok(file) || !is_ok(running))
+        return EXIT_FAILURE;
+    printf("%s %s\n", o->kid, states[o->action]);
+    return EXIT_SUCCESS;
+}
+
+static struct span state_in_file(struct span text, struct span kid)
+{
+    struct span line;
+    while (next_line(&text, &line)) {
+        struct row row = row_of(line);
+        if (row.kid.n && span_equal(row.kid, kid))
+            return row.state;
+    }
+    return span_text("missing");
+}
+
+static int list(const struct order *o)
+{
+    AUTO_BUF shown = BUF(RUNTIME_ANSWER_MAX), text = BUF(MAP_MAX);
+    result r = map_show(o, &shown);
+    if (!is_ok(r))
+        return say(o->socket, r);
+    r = file_read(o->map, MAP_MAX, &text);
+    if (!is_ok(r))
+        return say(o->map, r);
+    struct span rest = buf_span(&shown), line;
+    int code = EXIT_SUCCESS;
+    while (next_line(&rest, &line)) {
+        struct row row = shown_row(line);
+        if (!row.kid.n)
+            continue;
+        struct span file = state_in_file(buf_span(&text), row.kid);
+        bool same = span_equal(file, row.state);
+        printf("%.*s %.*s%s%.*s%s\n", (int)row.kid.n, (const char *)row.kid.p, (int)row.state.n, (const char *)row.state.p,
+            same ? "" : " (the file: ", same ? 0 : (int)file.n, (const char *)file.p, same ? "" : ")");
+        code = same ? code : EXIT_FAILURE;
+    }
+    return code;
+}
+
+/* No character that the runtime API takes as more than itself: space, newline, ';', '\', '#', '<'. */
+static bool is_plain(const char *path)
+{
+    struct span s = span_text(path), also = span_text("/._-+@=~:");
+    for (size_t i = 0; i < s.n; i++) {
+        uint8_t c = s.p[i];
+        if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')) && span_find(also, 0, c) == also.n)
+            return false;
+    }
+    return s.n > 0 && s.n <= 512;
+}
+
+static result action_read(const char *word, enum action *ret)
+{
+    static const char *const words[] = { "list", "allow", "retire" };
+    for (unsigned i = 0; i < sizeof words / sizeof *words; i++) {
+        if (!span_is(span_text(word), words[i]))
+            continue;
+        *ret = (enum action)i;
+        return OK;
+    }
+    return fail(E_usage);
+}
+
+static result options_read(int argc, char **argv, struct order *o)
+{
+    static const struct option names[] = {
+        { "socket", required_argument, NULL, 's' },
+        { "map", required_argument, NULL, 'm' },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
+    };
+    optind = 0; /* the caller's own options were read with it */
+    for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+        switch (c) {
+        case 's':
+            o->socket = optarg;
+            break;
+        case 'm':
+            o->map = optarg;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            exit(EXIT_SUCCESS);
+        default:
+            return fail(E_usage);
+        }
+    }
+    if (optind != argc - 1 || !o->socket || !o->map || !is_plain(o->map))
+        return fail(E_usage);
+    return action_read(argv[optind], &o->action);
+}
+
+/* KID is taken out before the options are read: a thumbprint may begin with '-'. */
+static result order_read(int argc, char **argv, struct order *o)
+{
+    struct digest kid;
+    int n = 0;
+    for (int i = 0; i < argc; i++) {
+        if (i > 0 && !o->kid && is_ok(digest_read(span_text(argv[i]), &kid)))
+            o->kid = argv[i];
+        else
+            argv[n++] = argv[i];
+    }
+    argv[n] = NULL;
+    TRY(options_read(n, argv, o));
+    return (o->action == ACTION_LIST) == !o->kid ? OK : fail(E_usage);
+}
+
+int sab_fence(int argc, char **argv)
+{
+    struct order o = { .action = ACTION_LIST };
+    if (!is_ok(order_read(argc, argv, &o))) {
+        fputs(help, stderr);
+        return SAB_USAGE;
+    }
+    return o.action == ACTION_LIST ? list(&o) : change(&o);
+}
