@@ -19,10 +19,15 @@ const char *child_name(enum child_role role);
 enum child_fd {
     FD_CONFIG = 3,
     FD_CONTROL = 4,
-    FD_FRONT_CORE = 5,                                             /* front */
-    FD_CORE_FRONT = 5, FD_CORE_KEEPER = 6, FD_CORE_RUNNER = 7,     /* core */
-    FD_KEEPER_CORE = 5, FD_KEEPER_RUNNER = 6, FD_KEEPER_TPM = 7,   /* keeper; the TPM's is open when it starts, or missing */
-    FD_RUNNER_KEEPER = 5, FD_RUNNER_CORE = 6,                      /* runner */
+    FD_FRONT_CORE = 5, /* front */
+    FD_CORE_FRONT = 5,
+    FD_CORE_KEEPER = 6,
+    FD_CORE_RUNNER = 7, /* core */
+    FD_KEEPER_CORE = 5,
+    FD_KEEPER_RUNNER = 6,
+    FD_KEEPER_TPM = 7, /* keeper; the TPM's is open when it starts, or missing */
+    FD_RUNNER_KEEPER = 5,
+    FD_RUNNER_CORE = 6, /* runner */
     FD_LOCK = 8, /* every child: only held open, so that the instance stays locked until the last one is gone */
 };
 #define CHILD_FDS (FD_LOCK + 1)

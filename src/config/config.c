@@ -13,12 +13,16 @@
 #define C(field) FIELD(struct config, field)
 #define NAME_WORDS " of A-Z a-z 0-9 . _ -"
 #define PATH_WORDS(most) ": absolute path of at most " most " bytes"
-#define INT_ROW(field, standard, least, most)                                                         \
-    { .name = #field, .type = MEMBER_INT, C(field), .number = (standard), .min = (least), .max = (most), \
-      .where = "limits." #field ": " #least " to " #most }
-#define HANDLE_ROW(member, standard)                                                               \
-    { .name = #member, .type = MEMBER_HANDLE, C(handle_##member), .number = (standard),            \
-      .where = "tpm.handles." #member ": \"0x81000000\" to \"0x817fffff\", as a string" }
+#define INT_ROW(field, standard, least, most)                                                              \
+    {                                                                                                      \
+        .name = #field, .type = MEMBER_INT, C(field), .number = (standard), .min = (least), .max = (most), \
+        .where = "limits." #field ": " #least " to " #most                                                 \
+    }
+#define HANDLE_ROW(member, standard)                                                      \
+    {                                                                                     \
+        .name = #member, .type = MEMBER_HANDLE, C(handle_##member), .number = (standard), \
+        .where = "tpm.handles." #member ": \"0x81000000\" to \"0x817fffff\", as a string" \
+    }
 
 /* clang-format off: a row a line, or two where it must be. */
 static const struct member top_members[] = {
@@ -26,13 +30,20 @@ static const struct member top_members[] = {
     { .name = "instance", .type = MEMBER_NAME, .required = true, C(instance), .where = "instance: 1 to 64" NAME_WORDS },
     { .name = "state_dir", .type = MEMBER_PATH, C(state_dir), .text = "/var/lib/seb", .where = "state_dir" PATH_WORDS("199") },
     { .name = "run_dir", .type = MEMBER_PATH, C(run_dir), .text = "/run/seb", .where = "run_dir" PATH_WORDS("95") },
-    { .name = "bus" }, { .name = "limits" }, { .name = "tpm" }, { .name = "mint_key" }, { .name = "pinned" }, { .name = "targets" },
+    { .name = "bus" },
+    { .name = "limits" },
+    { .name = "tpm" },
+    { .name = "mint_key" },
+    { .name = "pinned" },
+    { .name = "targets" },
 };
 static const struct member bus_members[] = {
     { .name = "agents_socket", .type = MEMBER_PATH, C(agents_socket), .where = "bus.agents_socket" PATH_WORDS("107") },
     { .name = "admin_socket", .type = MEMBER_PATH, C(admin_socket), .where = "bus.admin_socket" PATH_WORDS("107") },
-    { .name = "agents_group", .type = MEMBER_NAME, C(agents_group),
-      .where = "bus.agents_group: a group's name, 1 to 32" NAME_WORDS },
+    { .name = "agents_group",
+        .type = MEMBER_NAME,
+        C(agents_group),
+        .where = "bus.agents_group: a group's name, 1 to 32" NAME_WORDS },
 };
 static const struct member limit_members[] = {
     INT_ROW(pipes, 256, 1, 4096),
@@ -43,7 +54,8 @@ static const struct member limit_members[] = {
 };
 static const struct member tpm_members[] = {
     { .name = "path", .type = MEMBER_PATH, C(tpm), .text = "/dev/tpmrm0", .where = "tpm.path" PATH_WORDS("255") },
-    { .name = "handles" }, { .name = "pcrs" },
+    { .name = "handles" },
+    { .name = "pcrs" },
 };
 static const struct member handle_members[] = {
     HANDLE_ROW(attestation, 0x81000a01),
@@ -57,11 +69,20 @@ static const struct member mint_in_hsm_members[] = {
     { .name = "backend" },
     { .name = "module", .type = MEMBER_PATH, .required = true, C(module), .where = "mint_key.module" PATH_WORDS("255") },
     { .name = "token", .type = MEMBER_PRINT, .required = true, C(token), .where = "mint_key.token: label of 1 to 32 characters" },
-    { .name = "pin_file", .type = MEMBER_NAME, .also = "/+@,=~:", .required = true, C(pin_file),
-      .where = "mint_key.pin_file: absolute path, or credential:NAME" },
+    { .name = "pin_file",
+        .type = MEMBER_NAME,
+        .also = "/+@,=~:",
+        .required = true,
+        C(pin_file),
+        .where = "mint_key.pin_file: absolute path, or credential:NAME" },
     { .name = "label", .type = MEMBER_PRINT, C(mint_label), .text = "seb-mint", .where = "mint_key.label: 1 to 64 characters" },
-    { .name = "sessions", .type = MEMBER_INT, C(hsm_sessions), .number = 2, .min = 1, .max = 16,
-      .where = "mint_key.sessions: 1 to 16" },
+    { .name = "sessions",
+        .type = MEMBER_INT,
+        C(hsm_sessions),
+        .number = 2,
+        .min = 1,
+        .max = 16,
+        .where = "mint_key.sessions: 1 to 16" },
 };
 /* clang-format on */
 

@@ -11,18 +11,18 @@
 #define STATE_DATABASE "log.db" /* in state_dir */
 
 struct config_http_fence { /* of an http target: what sebctl fence prints from */
-    char listen[128], backend[128];       /* host:port */
-    char certificate[256];                /* PEM with key, of the fence's TLS */
+    char listen[128], backend[128]; /* host:port */
+    char certificate[256]; /* PEM with key, of the fence's TLS */
     char backend_ca[256], backend_certificate[256]; /* PEM: who the service is; certificate and key that it lets in */
-    char directory[256];                  /* where mint-<kid>.pem and kids.map lie at the fence */
-    char runtime_socket[256];             /* HAProxy's runtime API */
+    char directory[256]; /* where mint-<kid>.pem and kids.map lie at the fence */
+    char runtime_socket[256]; /* HAProxy's runtime API */
 };
 struct config_target {
     char name[65], kind[16], prefix[1025], audience[129];
-    char ca[256];          /* PEM file */
-    int64_t timeout_ms;    /* for one call */
-    int64_t settle_ms;     /* how long after a credential's end a call may still land: fence's and service's timeouts */
-    int64_t answer_bytes;  /* largest body that is read */
+    char ca[256]; /* PEM file */
+    int64_t timeout_ms; /* for one call */
+    int64_t settle_ms; /* how long after a credential's end a call may still land: fence's and service's timeouts */
+    int64_t answer_bytes; /* largest body that is read */
     bool has_fence;
     struct config_http_fence fence;
 };
@@ -32,16 +32,16 @@ struct config {
     char agents_socket[108], admin_socket[108], agents_group[33]; /* paths; group "" for root's */
     int64_t pipes, in_flight_per_uid, rate_per_s_per_uid; /* of the bus */
     int64_t in_flight_per_agent, refusals_per_minute_per_agent; /* of the core */
-    char tpm[256];                     /* path of device or swtpm socket */
+    char tpm[256]; /* path of device or swtpm socket */
     uint32_t handle_attestation, handle_record, handle_mint; /* persistent handles */
-    uint32_t pcr_mask;                 /* quoted PCRs of the SHA-256 bank */
+    uint32_t pcr_mask; /* quoted PCRs of the SHA-256 bank */
     bool mint_in_hsm;
     char module[256], token[33], pin_file[256], mint_label[65];
-    int64_t hsm_sessions;              /* threads that mint, 1 to 16 */
+    int64_t hsm_sessions; /* threads that mint, 1 to 16 */
     struct pubkey *policy_key, *revocation_key; /* pinned; owned */
     unsigned targets;
     struct config_target target[CONFIG_TARGETS];
-    struct digest digest;              /* of the RFC 8785 form */
+    struct digest digest; /* of the RFC 8785 form */
 };
 /* no_config with *ret_where (a static or member name, for the message) on failure. The caller frees with config_free. */
 MUST_USE result config_parse(struct span text, struct config **ret, const char **ret_where);

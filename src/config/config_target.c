@@ -9,19 +9,27 @@
 #define T(field) FIELD(struct config_target, field)
 #define F(field) FIELD(struct config_http_fence, field)
 #define PREFIX_WORDS "targets.*.prefix: https://host[:port]/path/ of at most 1024 bytes, ending with /"
-#define INT_ROW(field, standard, least, most)                                                         \
-    { .name = #field, .type = MEMBER_INT, T(field), .number = (standard), .min = (least), .max = (most), \
-      .where = "targets.*." #field ": " #least " to " #most }
-#define FENCE_PATH_ROW(field)                                           \
-    { .name = #field, .type = MEMBER_PATH, .required = true, F(field), \
-      .where = "targets.*.fence." #field ": absolute path of at most 255 bytes" }
+#define INT_ROW(field, standard, least, most)                                                              \
+    {                                                                                                      \
+        .name = #field, .type = MEMBER_INT, T(field), .number = (standard), .min = (least), .max = (most), \
+        .where = "targets.*." #field ": " #least " to " #most                                              \
+    }
+#define FENCE_PATH_ROW(field)                                                     \
+    {                                                                             \
+        .name = #field, .type = MEMBER_PATH, .required = true, F(field),          \
+        .where = "targets.*.fence." #field ": absolute path of at most 255 bytes" \
+    }
 
 /* clang-format off: a row a line, or two where it must be. */
 static const struct member target_members[] = {
     { .name = "kind", .type = MEMBER_NAME, .required = true, T(kind), .where = "targets.*.kind: http" },
     { .name = "prefix", .type = MEMBER_PRINT, .required = true, T(prefix), .where = PREFIX_WORDS },
-    { .name = "audience", .type = MEMBER_NAME, .also = ":/", .required = true, T(audience),
-      .where = "targets.*.audience: 1 to 128 of A-Z a-z 0-9 . _ - : /" },
+    { .name = "audience",
+        .type = MEMBER_NAME,
+        .also = ":/",
+        .required = true,
+        T(audience),
+        .where = "targets.*.audience: 1 to 128 of A-Z a-z 0-9 . _ - : /" },
     { .name = "ca", .type = MEMBER_PATH, .required = true, T(ca), .where = "targets.*.ca: absolute path of a PEM file" },
     INT_ROW(timeout_ms, 10000, 100, 60000),
     INT_ROW(settle_ms, 60000, 0, 3600000),
@@ -29,10 +37,18 @@ static const struct member target_members[] = {
     { .name = "fence" },
 };
 static const struct member http_fence_members[] = {
-    { .name = "listen", .type = MEMBER_NAME, .also = ":[]*", .required = true, F(listen),
-      .where = "targets.*.fence.listen: host:port" },
-    { .name = "backend", .type = MEMBER_NAME, .also = ":[]", .required = true, F(backend),
-      .where = "targets.*.fence.backend: host:port" },
+    { .name = "listen",
+        .type = MEMBER_NAME,
+        .also = ":[]*",
+        .required = true,
+        F(listen),
+        .where = "targets.*.fence.listen: host:port" },
+    { .name = "backend",
+        .type = MEMBER_NAME,
+        .also = ":[]",
+        .required = true,
+        F(backend),
+        .where = "targets.*.fence.backend: host:port" },
     FENCE_PATH_ROW(certificate),
     FENCE_PATH_ROW(backend_ca),
     FENCE_PATH_ROW(backend_certificate),

@@ -6,21 +6,21 @@
 
 enum member_type {
     MEMBER_ELSEWHERE, /* known, and read by other code */
-    MEMBER_NAME,      /* A-Z a-z 0-9 . _ - and the characters of `also` */
-    MEMBER_PRINT,     /* printable ASCII */
-    MEMBER_PATH,      /* absolute and plain: no empty, "." or ".." part, no '/' at its end */
-    MEMBER_INT,       /* min to max, into an int64_t */
-    MEMBER_HANDLE,    /* "0x81…": a persistent handle of the TPM's owner, into a uint32_t */
+    MEMBER_NAME, /* A-Z a-z 0-9 . _ - and the characters of `also` */
+    MEMBER_PRINT, /* printable ASCII */
+    MEMBER_PATH, /* absolute and plain: no empty, "." or ".." part, no '/' at its end */
+    MEMBER_INT, /* min to max, into an int64_t */
+    MEMBER_HANDLE, /* "0x81…": a persistent handle of the TPM's owner, into a uint32_t */
 };
 struct member {
     const char *name;
     enum member_type type;
-    bool required;          /* else `text` or `number` stands for it */
-    size_t at, room;        /* of the field in the struct; a text's room holds its NUL */
+    bool required; /* else `text` or `number` stands for it */
+    size_t at, room; /* of the field in the struct; a text's room holds its NUL */
     const char *also;
-    const char *text;       /* NULL: stays as it is */
+    const char *text; /* NULL: stays as it is */
     int64_t number, min, max;
-    const char *where;      /* "tpm.path: what is wanted" */
+    const char *where; /* "tpm.path: what is wanted" */
 };
 #define FIELD(type, field) .at = offsetof(type, field), .room = sizeof(((type *)0)->field)
 #define MEMBERS(table) (table), sizeof(table) / sizeof *(table)

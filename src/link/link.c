@@ -15,8 +15,10 @@
 #define HEADER_SIZE 13 /* u32 length of what follows, u8 type, u64 slot */
 
 #define ANY (PHASE_STARTING | PHASE_SERVING)
-#define RULE(type_, kind_, sender_, phases_) \
-    { .type = MESSAGE_##type_, .kind = LINK_##kind_, .sender = END_##sender_, .phases = (phases_), .name = #type_ }
+#define RULE(type_, kind_, sender_, phases_)                                                                        \
+    {                                                                                                               \
+        .type = MESSAGE_##type_, .kind = LINK_##kind_, .sender = END_##sender_, .phases = (phases_), .name = #type_ \
+    }
 const struct link_rule link_rules[] = {
     RULE(SUBMIT, FRONT_CORE, FIRST, ANY),
     RULE(ADMIN, FRONT_CORE, FIRST, ANY),

@@ -16,11 +16,28 @@ enum link_end { END_FIRST, END_SECOND };
 enum link_phase { PHASE_STARTING = 1, PHASE_SERVING = 2 };
 
 enum message_type {
-    MESSAGE_SUBMIT = 1, MESSAGE_ADMIN, MESSAGE_NOISE, MESSAGE_REPLY,
-    MESSAGE_RESUME, MESSAGE_POLICY, MESSAGE_EPOCH, MESSAGE_APPEND, MESSAGE_SIGN, MESSAGE_MINT,
-    MESSAGE_KEYS, MESSAGE_RESUMED, MESSAGE_LOADED, MESSAGE_CHECKPOINT, MESSAGE_QUOTE, MESSAGE_MINT_REFUSED, MESSAGE_HEALTH,
-    MESSAGE_CALL, MESSAGE_ANSWER,
-    MESSAGE_READY, MESSAGE_TPM_AGAIN, MESSAGE_TPM,
+    MESSAGE_SUBMIT = 1,
+    MESSAGE_ADMIN,
+    MESSAGE_NOISE,
+    MESSAGE_REPLY,
+    MESSAGE_RESUME,
+    MESSAGE_POLICY,
+    MESSAGE_EPOCH,
+    MESSAGE_APPEND,
+    MESSAGE_SIGN,
+    MESSAGE_MINT,
+    MESSAGE_KEYS,
+    MESSAGE_RESUMED,
+    MESSAGE_LOADED,
+    MESSAGE_CHECKPOINT,
+    MESSAGE_QUOTE,
+    MESSAGE_MINT_REFUSED,
+    MESSAGE_HEALTH,
+    MESSAGE_CALL,
+    MESSAGE_ANSWER,
+    MESSAGE_READY,
+    MESSAGE_TPM_AGAIN,
+    MESSAGE_TPM,
 };
 struct message {
     enum message_type type;
@@ -44,7 +61,8 @@ MUST_USE result link_flush(struct link *l);
 MUST_USE result link_receive(struct link *l, struct message *ret, bool *ret_got);
 /* Wipes what the last receive gave: for a message that carried a credential. */
 void link_forget(struct link *l);
-/* The same with a descriptor that travels along (LINK_CONTROL): fd is borrowed; *ret_fd is -1 where none came, else the caller's. */
+/* The same with a descriptor that travels along (LINK_CONTROL): fd is borrowed; *ret_fd is -1 where none came, else the caller's.
+ */
 MUST_USE result link_send_fd(struct link *l, enum message_type type, uint64_t slot, struct span fields, int fd);
 MUST_USE result link_receive_fd(struct link *l, struct message *ret, bool *ret_got, int *ret_fd);
 

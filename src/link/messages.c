@@ -283,8 +283,8 @@ result quote_read(struct span fields, struct quote_message *ret)
 
 result call_put(struct buf *b, const struct call_message *m)
 {
-    const struct span *const texts[] = { &m->target,       &m->method,             &m->url,
-                                         &m->precondition, &m->precondition_value, &m->media_type };
+    const struct span *const texts[] = { &m->target, &m->method, &m->url, &m->precondition, &m->precondition_value,
+        &m->media_type };
     TRY(buf_u8(b, m->use));
     for (unsigned i = 0; i < sizeof texts / sizeof texts[0]; i++)
         TRY(buf_blob16(b, *texts[i]));

@@ -40,7 +40,7 @@ struct resume_message { /* core → keeper */
     uint64_t size;
     unsigned n;
     struct digest hash[64]; /* the frontier, largest subtree first */
-    struct span note;       /* empty: none was ever signed */
+    struct span note; /* empty: none was ever signed */
 };
 MUST_USE result resume_put(struct buf *b, const struct resume_message *m);
 MUST_USE result resume_read(struct span fields, struct resume_message *ret);
@@ -70,8 +70,8 @@ MUST_USE result mint_read(struct span fields, struct mint_message *ret);
 
 enum loaded_what { LOADED_RESUME = 1, LOADED_POLICY, LOADED_EPOCH };
 struct code_message { /* keeper → core: RESUMED, LOADED, MINT_REFUSED, HEALTH */
-    uint16_t code;    /* enum seb_code */
-    uint8_t what;     /* enum loaded_what, or 0 */
+    uint16_t code; /* enum seb_code */
+    uint8_t what; /* enum loaded_what, or 0 */
     uint32_t foreign; /* of HEALTH and MINT_REFUSED */
 };
 MUST_USE result code_put(struct buf *b, const struct code_message *m);

@@ -14,7 +14,7 @@ struct sebctl_args {
     const char *value[SEBCTL_OPTIONS]; /* NULL where it wasn't given; "" for a flag */
     const char *operand;
     const struct config *config;
-    const char *about;                 /* what an error is about, for its message */
+    const char *about; /* what an error is about, for its message */
 };
 /* Each prints to stdout only when it has the whole of it. */
 MUST_USE result sebctl_init(struct sebctl_args *a);

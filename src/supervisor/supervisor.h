@@ -30,7 +30,7 @@ struct stop_step;
 struct supervisor {
     struct config *config;
     struct buf config_text; /* RFC 8785 form */
-    int lock, signals;      /* descriptors */
+    int lock, signals; /* descriptors */
     struct process process[CHILDREN];
     enum supervisor_state state;
     const struct stop_step *step, *step_end;

@@ -1,5 +1,5 @@
-/* A configuration that is read has an RFC 8785 form, which is read as the same one: what the supervisor checked is what its processes
- * get. */
+/* A configuration that is read has an RFC 8785 form, which is read as the same one: what the supervisor checked is what its
+ * processes get. */
 #include "config.h"
 
 #include "tests/fuzz/fuzz.h"

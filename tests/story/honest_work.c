@@ -1,7 +1,7 @@
-/* honest_work SOCKET MODULE PIN-FILE DOMAIN POLICY-EPOCH EPOCH TARGET PREFIX AGENTS EACH SEED: so many agents at once, each with a key of its
- * own (every second one EdDSA) and documents of its own, of which it creates, changes and deletes one after another at random: sizes from
- * empty to the policy's largest, media types, preconditions. Every one must be applied: what isn't is printed, and the exit code is 1. Ends
- * with one line a document: its name, and the digest of its content or "absent". */
+/* honest_work SOCKET MODULE PIN-FILE DOMAIN POLICY-EPOCH EPOCH TARGET PREFIX AGENTS EACH SEED: so many agents at once, each with a
+ * key of its own (every second one EdDSA) and documents of its own, of which it creates, changes and deletes one after another at
+ * random: sizes from empty to the policy's largest, media types, preconditions. Every one must be applied: what isn't is printed,
+ * and the exit code is 1. Ends with one line a document: its name, and the digest of its content or "absent". */
 #include "config.h"
 
 #include "base/random.h"

@@ -1,5 +1,5 @@
-/* Links and their messages: the table of what is legal, frames that aren't, descriptors, slow peers; and each message's fields, put, read,
- * cut short and with a bit turned. */
+/* Links and their messages: the table of what is legal, frames that aren't, descriptors, slow peers; and each message's fields,
+ * put, read, cut short and with a bit turned. */
 #include "config.h"
 
 #include "link/messages.h"
@@ -256,21 +256,33 @@ static result get_quote(struct span s)
 }
 static result put_call(struct buf *b)
 {
-    struct call_message m = { .use = 2, .target = span_text("docs"), .method = span_text("PUT"), .url = span_text("https://h/a"),
-                              .precondition = span_text("If-Match"), .precondition_value = span_text("\"1\""),
-                              .media_type = span_text("text/plain"), .credential = span_text("jwt"), .body = span_text("body") };
+    struct call_message m = { .use = 2,
+        .target = span_text("docs"),
+        .method = span_text("PUT"),
+        .url = span_text("https://h/a"),
+        .precondition = span_text("If-Match"),
+        .precondition_value = span_text("\"1\""),
+        .media_type = span_text("text/plain"),
+        .credential = span_text("jwt"),
+        .body = span_text("body") };
     return call_put(b, &m);
 }
 static result get_call(struct span s)
 {
     struct call_message m;
     TRY(call_read(s, &m));
-    return m.use == 2 && span_is(m.target, "docs") && span_is(m.credential, "jwt") && span_is(m.body, "body") ? OK : fail(E_bad_value);
+    return m.use == 2 && span_is(m.target, "docs") && span_is(m.credential, "jwt") && span_is(m.body, "body") ? OK
+                                                                                                              : fail(E_bad_value);
 }
 static result put_answer(struct buf *b)
 {
-    struct answer_message m = { .phase = ANSWER_WHOLE, .http_status = 204, .has_etag = true, .etag = span_text("\"1\""),
-                                .has_body = true, .body_sha256 = { { 5 } }, .body_length = 3 };
+    struct answer_message m = { .phase = ANSWER_WHOLE,
+        .http_status = 204,
+        .has_etag = true,
+        .etag = span_text("\"1\""),
+        .has_body = true,
+        .body_sha256 = { { 5 } },
+        .body_length = 3 };
     return answer_put(b, &m);
 }
 static result get_answer(struct span s)
@@ -286,10 +298,18 @@ static const struct {
     result (*put)(struct buf *b);
     result (*get)(struct span s);
 } messages[] = {
-    { "SUBMIT", put_submit, get_submit },       { "ADMIN", put_admin, get_admin },       { "NOISE", put_noise, get_noise },
-    { "REPLY", put_text, get_text },            { "RESUME", put_resume, get_resume },    { "POLICY", put_statement, get_statement },
-    { "APPEND", put_append, get_append },       { "MINT", put_mint, get_mint },          { "LOADED", put_code, get_code },
-    { "CHECKPOINT", put_checkpoint, get_checkpoint }, { "QUOTE", put_quote, get_quote }, { "CALL", put_call, get_call },
+    { "SUBMIT", put_submit, get_submit },
+    { "ADMIN", put_admin, get_admin },
+    { "NOISE", put_noise, get_noise },
+    { "REPLY", put_text, get_text },
+    { "RESUME", put_resume, get_resume },
+    { "POLICY", put_statement, get_statement },
+    { "APPEND", put_append, get_append },
+    { "MINT", put_mint, get_mint },
+    { "LOADED", put_code, get_code },
+    { "CHECKPOINT", put_checkpoint, get_checkpoint },
+    { "QUOTE", put_quote, get_quote },
+    { "CALL", put_call, get_call },
     { "ANSWER", put_answer, get_answer },
 };
 
