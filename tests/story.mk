@@ -4,7 +4,8 @@ stories = \
 	tests/story/fails-closed \
 	tests/story/never-refuses-honest-work \
 	tests/story/outlives-kill-9 \
-	tests/story/refuses-by-each-predicate-alone
+	tests/story/refuses-by-each-predicate-alone \
+	tests/story/survives-a-full-disk
 TESTS += $(stories)
 EXTRA_DIST += $(stories) tests/lib/stand.sh tests/lib/story.sh tests/lib/wiretap tests/lib/entries
 EXTRA_DIST += scripts/check scripts/demo scripts/layers scripts/lint scripts/lib/common.sh scripts/lib/count.sh

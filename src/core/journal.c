@@ -42,6 +42,7 @@ struct journal {
     struct waiting waiting;
     uint64_t signed_size, quoted_size, appended_size;
     struct buf note;
+    uint64_t quotes_from; /* notes of smaller sizes may have been lost with a commit: a quote of one has nothing to stand on */
     int64_t unquoted_since;
 };
 
@@ -256,6 +257,7 @@ static result start_over(struct journal *j)
     TRY(store_batch_new(store_frontier(j->store)->size, &j->open));
     if (j->note.n)
         TRY(store_batch_checkpoint(j->open, buf_span(&j->note)));
+    j->quotes_from = j->signed_size;
     j->due_ms = clock_mono_ms() + DISK_WAIT_MS;
     tickets_done(j, is_lost, j->health);
     return OK;
@@ -311,9 +313,10 @@ result journal_checkpoint(struct journal *j, uint64_t size, struct span note)
         return fail(E_illegal_message);
     struct store_mark mark = store_batch_mark(j->open);
     result r = store_batch_checkpoint(j->open, note);
-    if (code_of(r) == E_busy)
-        store_batch_rewind(j->open, mark); /* a later note covers it */
-    else
+    if (code_of(r) == E_busy) { /* a later note covers it */
+        store_batch_rewind(j->open, mark);
+        j->quotes_from = size + 1;
+    } else
         TRY(r);
     buf_clear(&j->note);
     TRY(buf_put(&j->note, note));
@@ -328,7 +331,7 @@ result journal_quote(struct journal *j, const struct stored_quote *q)
     if (q->size > j->signed_size)
         return fail(E_illegal_message);
     struct store_mark mark = store_batch_mark(j->open);
-    result r = store_batch_quote(j->open, q);
+    result r = q->size >= j->quotes_from ? store_batch_quote(j->open, q) : OK;
     if (code_of(r) == E_busy)
         store_batch_rewind(j->open, mark);
     else
