@@ -114,8 +114,8 @@ stand_broker_runs() { sebctl_at status >"$STAND/status.out" 2>&1; }
 
 stand_broker() {
     SOFTHSM2_CONF=$STAND/hsm/softhsm2.conf "$SEB_BIN/sebd" --config "$STAND/sebd.json" --libexec "$SEB_BIN" >>"$STAND/sebd.log" 2>&1 &
-    stand_broker_pid=$!
-    echo "$stand_broker_pid" >"$STAND/sebd.pid"
+    echo $! >"$STAND/sebd.pid"
+    disown $! # or bash would comment on its end
     wait_for 20 stand_broker_runs || stand_fail "the broker doesn't start: $(tail -n 5 "$STAND/sebd.log")" || return 1
     [ -e "$STAND/loaded" ] && return 0
     sebctl_at policy load "$STAND/policy.jws" >/dev/null && sebctl_at epoch advance "$STAND/epoch.jws" >/dev/null && : >"$STAND/loaded"
@@ -124,7 +124,6 @@ stand_broker() {
 stand_broker_stop() {
     [ -s "$STAND/sebd.pid" ] || return 0
     end_pid "$(<"$STAND/sebd.pid")" "${1:-TERM}"
-    wait "$(<"$STAND/sebd.pid")" 2>/dev/null || true
     rm -f "$STAND/sebd.pid"
 }
 
