@@ -15,10 +15,10 @@ count_tree() {
         log=${trs%.trs}.log
         ok=$(grep -c '^ok - ' "$log" || true) bad=$(grep -c '^not ok - ' "$log" || true)
         passed=$((passed + ok)) failed=$((failed + bad))
-        case $(sed -n 's/^:test-global-result: //p' "$trs") in
+        case $(sed -n 's/^:global-test-result: //p' "$trs") in
             PASS) [ "$ok" -gt 0 ] || { echo "not ok - $log says nothing"; failed=$((failed + 1)); } ;;
             SKIP) skipped=$((skipped + 1)); echo "# skipped: $log: $(tail -n 1 "$log")" ;;
             *) [ "$bad" -gt 0 ] || failed=$((failed + 1)); echo "# failed: $log"; grep -h -A3 '^not ok - ' "$log" | head -n 20 || tail -n 20 "$log" ;;
         esac
-    done < <(find "$1" -path '*/tests/*' -name '*.trs' | sort)
+    done < <(find "$1/tests" -name '*.trs' | sort)
 }
