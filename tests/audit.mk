@@ -1,14 +1,16 @@
 # seb-audit.
 check_LIBRARIES += tests/unit/libauditworld.a
 tests_unit_libauditworld_a_SOURCES = tests/unit/audit_world.c tests/unit/audit_world.h tests/unit/audit_keys.c \
-	tests/unit/audited.c tests/unit/audited.h
+	tests/unit/audited.c tests/unit/audited.h tests/unit/audit_story.c tests/unit/audit_story.h
 AUDIT_TEST_LIBS = tests/unit/libauditworld.a tests/unit/libpolicyworld.a $(TESTKEY_LIBS) libstore.a $(AUDIT_LIBS) $(SQLITE_LIBS)
 
-audit_tests = tests/unit/test_audit_lies tests/unit/test_audit_tampered tests/unit/test_audit_flips
+audit_tests = tests/unit/test_audit_lies tests/unit/test_audit_presented tests/unit/test_audit_tampered tests/unit/test_audit_flips
 check_PROGRAMS += $(audit_tests)
 TESTS += $(audit_tests)
 tests_unit_test_audit_lies_SOURCES = tests/unit/test_audit_lies.c
 tests_unit_test_audit_lies_LDADD = $(AUDIT_TEST_LIBS)
+tests_unit_test_audit_presented_SOURCES = tests/unit/test_audit_presented.c
+tests_unit_test_audit_presented_LDADD = $(AUDIT_TEST_LIBS)
 tests_unit_test_audit_tampered_SOURCES = tests/unit/test_audit_tampered.c
 tests_unit_test_audit_tampered_LDADD = $(AUDIT_TEST_LIBS)
 tests_unit_test_audit_flips_SOURCES = tests/unit/test_audit_flips.c

@@ -111,13 +111,15 @@ MUST_USE result document_jws(struct audit *a, enum document_kind kind, const str
     struct jws *ret, bool *ret_there);
 MUST_USE result document_raw(
     struct audit *a, enum document_kind kind, const struct digest *d, uint64_t index, struct buf *out, bool *ret_there);
-/* A certificate, taken apart and parsed; valid until the next call. Its signatures are the caller's to verify. NULL where it can't
- * be had, which was reported. */
+/* A certificate as it was presented, by the digest of all of it; taken apart and parsed; valid until the next call. Its signatures,
+ * and whether its payload is the one that the record names, are the caller's to verify. NULL where it can't be had, which was
+ * reported. */
 struct certified {
+    struct digest signed_;
     struct jws jws;
     struct certificate certificate;
 };
-MUST_USE result document_certificate(struct audit *a, const struct digest *d, uint64_t index, const struct certified **ret);
+MUST_USE result document_certificate(struct audit *a, const struct digest *signed_, uint64_t index, const struct certified **ret);
 
 /* audit_statements.c: what was in force when the record came, NULL before the first. */
 const struct policy *policy_now(const struct audit *a);
@@ -128,15 +130,16 @@ struct known_read {
     uint64_t index, decision;
     enum read_purpose purpose;
     int64_t time, exp;
-    struct digest certificate;
+    struct digest signed_;
     uint64_t run; /* index of its start */
     bool used;
 };
 /* How long after its credential's end a read's answer may still be rested on: the longest timeout of a target (sebd.json(5)) and
  * what keeper and runner may take. */
 #define READ_ANSWER_MS INT64_C(75000)
-/* The read that the record rests on, which is used up by that; NULL where there is none that serves, which was reported. */
-const struct known_read *read_use(struct audit *a, const struct record *r, uint64_t index, const struct digest *certificate);
+/* The read that the record rests on, which was for the same presentation of the certificate, and which is used up by that; NULL
+ * where there is none that serves, which was reported. */
+const struct known_read *read_use(struct audit *a, const struct record *r, uint64_t index, const struct digest *signed_);
 
 /* audit_decisions.c: what a contract is to its target, the ETag from live state where the contract has none (NULL: none was read).
  */
@@ -153,7 +156,7 @@ void clock_end(struct audit *a, struct clock_watch *w);
 
 /* audit_outcomes.c: a permit was recorded, and waits for its outcomes. */
 MUST_USE result outcome_expect(struct audit *a, const struct record *r);
-bool outcome_is_open(const struct audit *a, uint64_t decision, const struct digest *certificate);
+bool outcome_is_open(const struct audit *a, uint64_t decision, const struct digest *signed_);
 
 /* The other commands: exit codes. */
 int audit_claims(const char *trust, const char *export, uint64_t index);

@@ -25,18 +25,19 @@ struct ground {
     const char *wrong; /* in words, where it isn't a failure of ours */
 };
 
-static result load_certificate(struct ground *g, const struct digest *d)
+static result load_certificate(struct ground *g, const struct digest *certificate, const struct digest *signed_)
 {
     char text[DIGEST_TEXT + 1], name[DIGEST_TEXT + 16];
     AUTO_BUF file = BUF(BLOB_MAX);
-    snprintf(name, sizeof name, "blobs/%s.jws", digest_text(d, text));
+    snprintf(name, sizeof name, "blobs/%s.jws", digest_text(signed_, text));
     g->wrong = "its certificate can't be had from the export";
     TRY(export_read(&g->export, name, BLOB_MAX, &file));
-    TRY(jws_parse_text(buf_span(&file), &g->arena, &g->jws));
-    struct digest came = sha256(g->jws.payload);
-    if (!digest_equal(&came, d))
+    struct digest came = sha256(buf_span(&file));
+    if (!digest_equal(&came, signed_))
         return fail(E_certificate_mismatch);
-    return certificate_parse(g->jws.payload, NULL, &g->certificate);
+    TRY(jws_parse_text(buf_span(&file), &g->arena, &g->jws));
+    TRY(certificate_parse(g->jws.payload, NULL, &g->certificate));
+    return digest_equal(&g->certificate.digest, certificate) ? OK : fail(E_certificate_mismatch);
 }
 
 static bool rests_on(const struct entry *e, uint64_t read)
@@ -70,7 +71,8 @@ static result load(struct ground *g, uint64_t index)
     g->decision = g->record;
     if (e->type == ENTRY_READ)
         TRY(find_decision(g));
-    return load_certificate(g, e->type == ENTRY_READ ? &e->read.certificate : &e->decision.certificate);
+    return e->type == ENTRY_READ ? load_certificate(g, &e->read.certificate, &e->read.signed_)
+                                 : load_certificate(g, &e->decision.certificate, &e->decision.signed_);
 }
 
 static result compute(struct ground *g, struct buf *out)

@@ -98,11 +98,12 @@ static result load_body(struct question *q)
     return OK;
 }
 
-/* The names that a decision repeats from what was signed. */
+/* What a decision repeats from what was signed. */
 static bool facts_are_signed(const struct question *q)
 {
     const struct certificate *c = &q->certified->certificate;
-    bool certificate = span_is(span_text(q->d->cid), c->cid) && digest_equal(&q->d->agent, pubkey_thumbprint(c->agent));
+    bool certificate = digest_equal(&q->d->certificate, &c->digest) && span_is(span_text(q->d->cid), c->cid) &&
+                       digest_equal(&q->d->agent, pubkey_thumbprint(c->agent));
     return certificate && (!q->has_request || span_is(span_text(q->d->request_id), q->request.id));
 }
 
@@ -147,18 +148,13 @@ static void gather(struct question *q)
     gather_live(q);
 }
 
-static bool is_recorded(const struct decision_entry *d, const struct refusal *refusal)
-{
-    return !d->permitted && span_is(span_text(d->rule), refusal->rule) && span_is(span_text(d->code), code_name(refusal->code));
-}
-
 static void compare_refusal(const struct question *q, const struct refusal *refusal)
 {
     const struct decision_entry *d = q->d;
     if (d->permitted)
         report_found(&q->a->report, FOUND_decision_verdict, at_record(q->r->index), "permitted; the judge refuses: %s, %s",
             refusal->rule, code_name(refusal->code));
-    else if (!is_recorded(d, refusal))
+    else if (!span_is(span_text(d->rule), refusal->rule) || !span_is(span_text(d->code), code_name(refusal->code)))
         report_found(&q->a->report, FOUND_decision_verdict, at_record(q->r->index), "refused: %s, %s; the judge refuses: %s, %s",
             d->rule, d->code, refusal->rule, code_name(refusal->code));
 }
@@ -200,46 +196,6 @@ static result judge_with_live(const struct question *q)
     return OK;
 }
 
-/* Those of the certificate's signatures whose bits are set. */
-static struct signers signers_of(const struct question *q, unsigned set)
-{
-    const struct jws *all = &q->certified->jws;
-    struct jws some = { .payload = all->payload };
-    for (unsigned i = 0; i < all->n; i++)
-        if (set >> i & 1)
-            some.sig[some.n++] = all->sig[i];
-    return verify_certificate(policy_now(q->a), &some);
-}
-
-static result refuses_so(const struct question *q, bool *ret)
-{
-    struct refusal refusal = { 0 };
-    AUTO_PERMIT *permit = NULL;
-    bool passes = !q->d->has_live && judge_before_read(&q->facts, &refusal);
-    if (q->d->has_live)
-        permit = judge(&q->facts, &refusal);
-    if (!permit && !passes && !refusal.rule)
-        return fail(refusal.code);
-    *ret = !permit && !passes && is_recorded(q->d, &refusal);
-    return OK;
-}
-
-/* docs/formats.md, "Export": a certificate's blob has the signatures of its permit, where it has one. What was refused may have
- * come with fewer of them. */
-static result take_signers_of_refusal(struct question *q)
-{
-    const struct signers all = q->facts.signers;
-    for (unsigned set = (1u << q->certified->jws.n) - 1; set > 0; set--) {
-        bool so = false;
-        q->facts.signers = signers_of(q, set);
-        TRY(refuses_so(q, &so));
-        if (so)
-            return OK;
-    }
-    q->facts.signers = all;
-    return OK;
-}
-
 /* Without the request: what the keeper holds again when it mints. */
 static void judge_certificate(const struct question *q)
 {
@@ -257,8 +213,6 @@ static result judge_again(struct question *q)
         judge_certificate(q);
         return OK;
     }
-    if (!q->d->permitted)
-        TRY(take_signers_of_refusal(q));
     if (q->d->has_live)
         return judge_with_live(q);
     judge_without_live(q);
@@ -271,7 +225,7 @@ static result check_judgement(struct audit *a, const struct record *r)
     struct question q = { .a = a, .r = r, .d = &r->e.decision };
     TRY(load_request(&q, &arena));
     TRY(load_body(&q));
-    TRY(document_certificate(a, &q.d->certificate, r->index, &q.certified));
+    TRY(document_certificate(a, &q.d->signed_, r->index, &q.certified));
     return q.certified && policy_now(a) ? judge_again(&q) : OK;
 }
 
@@ -334,7 +288,7 @@ static result decisions_record(struct audit *a, const struct record *r)
         return OK;
     a->summary.decisions++;
     if (run_is_now(a, r, d->run) && d->has_live) {
-        const struct known_read *read = read_use(a, r, d->live.read, &d->certificate);
+        const struct known_read *read = read_use(a, r, d->live.read, &d->signed_);
         if (read && read->purpose != READ_DRIFT)
             report_found(&a->report, FOUND_read_unknown, at_record(r->index), "record %" PRIu64 " reconciles", read->index);
     }

@@ -92,15 +92,21 @@ static result read_blob(struct audit *a, enum document_kind kind, const struct d
     return OK;
 }
 
+static bool is_named(struct audit *a, struct span what, const struct digest *d, uint64_t index)
+{
+    struct digest came = sha256(what);
+    bool named = digest_equal(&came, d);
+    if (!named)
+        report_blob(a, FOUND_blob_digest, d, index, "");
+    return named;
+}
+
 result document_raw(
     struct audit *a, enum document_kind kind, const struct digest *d, uint64_t index, struct buf *out, bool *ret_there)
 {
     TRY(read_blob(a, kind, d, "raw", index, out, ret_there));
-    struct digest came = sha256(buf_span(out));
-    if (*ret_there && !digest_equal(&came, d)) {
-        *ret_there = false;
-        report_blob(a, FOUND_blob_digest, d, index, "");
-    }
+    if (*ret_there)
+        *ret_there = is_named(a, buf_span(out), d, index);
     return OK;
 }
 
@@ -113,49 +119,52 @@ static result take_apart(struct span text, struct buf *arena, struct jws *ret)
     return span_equal(text, buf_span(&again)) ? OK : fail(E_bad_jws);
 }
 
-result document_jws(struct audit *a, enum document_kind kind, const struct digest *d, uint64_t index, struct buf *arena,
-    struct jws *ret, bool *ret_there)
+/* What came of taking a blob apart or parsing it; the export's fault is reported, and the blob isn't there. */
+static result take_blob(struct audit *a, result r, const struct digest *d, uint64_t index, bool *ret_there)
 {
-    AUTO_BUF text = BUF(BLOB_MAX);
-    TRY(read_blob(a, kind, d, "jws", index, &text, ret_there));
-    if (!*ret_there)
-        return OK;
-    *ret_there = false;
-    result r = take_apart(buf_span(&text), arena, ret);
-    if (!is_ok(r) && !is_exports_fault(r))
-        return r;
-    if (!is_ok(r)) {
-        report_blob(a, FOUND_blob_malformed, d, index, code_name(code_of(r)));
-        return OK;
-    }
-    struct digest came = sha256(ret->payload);
-    *ret_there = digest_equal(&came, d);
-    if (!*ret_there)
-        report_blob(a, FOUND_blob_digest, d, index, "");
-    return OK;
-}
-
-static result load_certificate(struct audit *a, const struct digest *d, uint64_t index, struct cached *c)
-{
-    bool there;
-    c->arena = BUF(ARENA_MAX);
-    TRY(document_jws(a, DOCUMENT_NEEDED, d, index, &c->arena, &c->certified.jws, &there));
-    if (!there)
-        return OK;
-    result r = certificate_parse(c->certified.jws.payload, a->keys, &c->certified.certificate);
-    c->there = is_ok(r);
+    *ret_there = is_ok(r);
     if (is_ok(r) || !is_exports_fault(r))
         return r;
     report_blob(a, FOUND_blob_malformed, d, index, code_name(code_of(r)));
     return OK;
 }
 
-result document_certificate(struct audit *a, const struct digest *d, uint64_t index, const struct certified **ret)
+result document_jws(struct audit *a, enum document_kind kind, const struct digest *d, uint64_t index, struct buf *arena,
+    struct jws *ret, bool *ret_there)
 {
-    struct cached *c = &a->documents->cached[d->b[0] % CACHED];
-    if (!c->there || !digest_equal(&c->certified.certificate.digest, d)) {
+    AUTO_BUF text = BUF(BLOB_MAX);
+    TRY(read_blob(a, kind, d, "jws", index, &text, ret_there));
+    if (*ret_there)
+        TRY(take_blob(a, take_apart(buf_span(&text), arena, ret), d, index, ret_there));
+    if (*ret_there)
+        *ret_there = is_named(a, ret->payload, d, index);
+    return OK;
+}
+
+static result parse_certificate(struct audit *a, struct span text, struct cached *c)
+{
+    TRY(take_apart(text, &c->arena, &c->certified.jws));
+    return certificate_parse(c->certified.jws.payload, a->keys, &c->certified.certificate);
+}
+
+static result load_certificate(struct audit *a, const struct digest *signed_, uint64_t index, struct cached *c)
+{
+    AUTO_BUF text = BUF(BLOB_MAX);
+    bool there;
+    TRY(read_blob(a, DOCUMENT_NEEDED, signed_, "jws", index, &text, &there));
+    if (!there || !is_named(a, buf_span(&text), signed_, index))
+        return OK;
+    c->arena = BUF(ARENA_MAX);
+    c->certified.signed_ = *signed_;
+    return take_blob(a, parse_certificate(a, buf_span(&text), c), signed_, index, &c->there);
+}
+
+result document_certificate(struct audit *a, const struct digest *signed_, uint64_t index, const struct certified **ret)
+{
+    struct cached *c = &a->documents->cached[signed_->b[0] % CACHED];
+    if (!c->there || !digest_equal(&c->certified.signed_, signed_)) {
         cached_free(c);
-        TRY(load_certificate(a, d, index, c));
+        TRY(load_certificate(a, signed_, index, c));
     }
     *ret = c->there ? &c->certified : NULL;
     return OK;

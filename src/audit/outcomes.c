@@ -15,7 +15,7 @@
 struct permitted {
     uint64_t index, run;
     int64_t time, exp;
-    struct digest leaf, certificate;
+    struct digest leaf, signed_;
     char kind[16];
     bool any; /* an outcome that isn't final */
     bool closed; /* the place is free */
@@ -76,7 +76,7 @@ result outcome_expect(struct audit *a, const struct record *r)
         .time = r->e.time,
         .exp = d->exp,
         .leaf = r->leaf,
-        .certificate = d->certificate };
+        .signed_ = d->signed_ };
     TRY(span_copy_text(span_text(d->target_kind), p->kind, sizeof p->kind));
     return table_put(&o->places, key_of_number(r->index), at, &before);
 }
@@ -88,11 +88,11 @@ static struct permitted *permit_of(const struct audit *a, uint64_t decision, boo
     return place && !*ret_done ? &a->outcomes->list[*place] : NULL;
 }
 
-bool outcome_is_open(const struct audit *a, uint64_t decision, const struct digest *certificate)
+bool outcome_is_open(const struct audit *a, uint64_t decision, const struct digest *signed_)
 {
     bool done;
     const struct permitted *p = permit_of(a, decision, &done);
-    return p && digest_equal(&p->certificate, certificate);
+    return p && digest_equal(&p->signed_, signed_);
 }
 
 /* Which evidence serves which result (docs/formats.md, "Outcome"). */
@@ -147,7 +147,7 @@ static bool is_early(const struct record *r, const struct permitted *p, const st
 static void check_outcome(struct audit *a, const struct record *r, const struct permitted *p)
 {
     const struct outcome_entry *e = &r->e.outcome;
-    const struct known_read *read = e->read != NO_INDEX ? read_use(a, r, e->read, &p->certificate) : NULL;
+    const struct known_read *read = e->read != NO_INDEX ? read_use(a, r, e->read, &p->signed_) : NULL;
     if (!digest_equal(&e->leaf, &p->leaf))
         report_found(&a->report, FOUND_outcome_leaf, at_record(r->index), "record %" PRIu64, p->index);
     if (!is_sound(e, p))

@@ -71,11 +71,11 @@ static struct known_read *find(const struct reads *s, uint64_t index)
     return NULL;
 }
 
-const struct known_read *read_use(struct audit *a, const struct record *r, uint64_t index, const struct digest *certificate)
+const struct known_read *read_use(struct audit *a, const struct record *r, uint64_t index, const struct digest *signed_)
 {
     const struct run *run = run_now(a);
     struct known_read *k = find(a->reads, index);
-    if (!k || k->used || !run || k->run != run->start || !digest_equal(&k->certificate, certificate)) {
+    if (!k || k->used || !run || k->run != run->start || !digest_equal(&k->signed_, signed_)) {
         report_found(&a->report, FOUND_read_unknown, at_record(r->index), "record %" PRIu64, index);
         return NULL;
     }
@@ -106,7 +106,7 @@ static bool is_certified(const struct audit *a, const struct record *r, const st
     const struct read_entry *e = &r->e.read;
     /* A permit's state is looked at again whatever has become of its certificate's window, policy and epoch. */
     if (e->purpose == READ_RECONCILE)
-        return outcome_is_open(a, e->decision, &e->certificate);
+        return outcome_is_open(a, e->decision, &e->signed_);
     return holds_at(a, c, r->e.time) || holds_at(a, c, r->e.time - JUDGED_BEFORE_MS);
 }
 
@@ -123,7 +123,7 @@ static void check_read(struct audit *a, const struct record *r, const struct cer
     const struct run *run = run_now(a);
     if (!is_certified(a, r, c))
         report_found(&a->report, FOUND_read_uncertified, at_record(r->index), "%s", "");
-    if (!span_is(span_text(e->target), contract->mutation.target) ||
+    if (!digest_equal(&e->certificate, &c->certificate.digest) || !span_is(span_text(e->target), contract->mutation.target) ||
         !span_is(span_text(e->resource), contract->mutation.resource) || (run && !digest_equal(&e->mint_key, &run->mint.kid)))
         report_found(&a->report, FOUND_read_mismatch, at_record(r->index), "%s", "");
     if (e->iat != r->e.time / 1000 || e->exp <= e->iat || e->exp - e->iat > longest_life(a, contract))
@@ -138,7 +138,7 @@ static result reads_record(struct audit *a, const struct record *r)
     if (r->e.type != ENTRY_READ)
         return OK;
     a->summary.reads++;
-    TRY(document_certificate(a, &e->certificate, r->index, &c));
+    TRY(document_certificate(a, &e->signed_, r->index, &c));
     if (c)
         check_read(a, r, c);
     if (!run_is_now(a, r, e->run))
@@ -148,7 +148,7 @@ static result reads_record(struct audit *a, const struct record *r)
                               .purpose = e->purpose,
                               .time = r->e.time,
                               .exp = e->exp,
-                              .certificate = e->certificate,
+                              .signed_ = e->signed_,
                               .run = run_now(a)->start });
 }
 

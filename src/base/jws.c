@@ -189,6 +189,14 @@ result jws_write(const struct jws *j, struct buf *out)
     return r;
 }
 
+result jws_digest(const struct jws *j, struct digest *ret)
+{
+    AUTO_BUF text = BUF(JWS_TEXT_MAX);
+    TRY(jws_write(j, &text));
+    *ret = sha256(buf_span(&text));
+    return OK;
+}
+
 result jws_json(const struct jws *j, json_t **ret)
 {
     AUTO_BUF text = BUF(JWS_TEXT_MAX);

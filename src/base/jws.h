@@ -42,8 +42,10 @@ MUST_USE result jws_header(const struct pubkey *k, const char *typ, struct buf *
 MUST_USE result jws_signing_input(const struct pubkey *k, const char *typ, struct span payload, struct buf *out);
 /* bad_header where the header isn't the one for key and type, bad_signature where it doesn't verify. */
 MUST_USE result jws_verify(const struct pubkey *k, const char *typ, struct span payload, const struct jws_signature *s);
-/* General serialization as JSON text: {"payload":…,"signatures":[…]}. */
+/* General serialization as JSON text, in RFC 8785 form: {"payload":…,"signatures":[{"protected":…,"signature":…},…]}. */
 MUST_USE result jws_write(const struct jws *j, struct buf *out);
+/* SHA-256 of what jws_write writes: the payload with exactly these signatures, in this order. */
+MUST_USE result jws_digest(const struct jws *j, struct digest *ret);
 /* The same as a JSON value that the caller owns. */
 MUST_USE result jws_json(const struct jws *j, json_t **ret);
 

@@ -54,6 +54,7 @@ struct work {
     enum stage_id stage, resume; /* where it is; where it goes on when what it waits for came */
     struct buf arena; /* the SUBMIT, or what was stored of it after a restart */
     struct jws certificate_parts, request_parts;
+    struct digest signed_; /* jws_digest of certificate_parts */
     struct span body;
     struct certificate certificate;
     struct request request;

@@ -21,11 +21,12 @@ static result parts_restore(struct core *c, struct work *w)
     AUTO_BUF certificate = BUF(JWS_PAYLOAD_MAX * 2);
     AUTO_BUF request = BUF(JWS_PAYLOAD_MAX * 2);
     struct submit_message m = { .uid = 0 };
-    TRY(blob_parse(c, BLOB_CERTIFICATE, &w->decision.certificate, &certificate, &m.certificate));
+    TRY(blob_parse(c, BLOB_CERTIFICATE, &w->decision.signed_, &certificate, &m.certificate));
     TRY(blob_parse(c, BLOB_REQUEST, &w->decision.request, &request, &m.request));
     TRY(submit_put(&w->arena, &m));
     TRY(submit_read(buf_span(&w->arena), &m));
     w->certificate_parts = m.certificate;
+    w->signed_ = w->decision.signed_;
     w->request_parts = m.request;
     return OK;
 }

@@ -110,7 +110,10 @@ enum stage_id stage_verify(struct core *c, struct work *w)
     w->signers = verify_certificate(c->policy, &w->certificate_parts);
     if (w->signers.code != E_ok)
         return unvouched(c, w, "sig", w->signers.code);
-    result r = certificate_parse(w->certificate_parts.payload, c->keys, &w->certificate);
+    result r = jws_digest(&w->certificate_parts, &w->signed_);
+    if (!is_ok(r))
+        return unavailable(c, w, code_of(r));
+    r = certificate_parse(w->certificate_parts.payload, c->keys, &w->certificate);
     if (!is_ok(r))
         return unvouched(c, w, NULL, code_of(r));
     r = verify_request(&w->certificate, &w->request_parts);
@@ -198,6 +201,7 @@ static result decision_facts(struct core *c, struct work *w, const struct facts 
         .agent = w->key.agent,
         .request = w->request.digest,
         .certificate = w->certificate.digest,
+        .signed_ = w->signed_,
         .policy = *policy_digest(c->policy),
         .policy_epoch = policy_epoch_of(c->policy),
         .statement = c->epoch.digest,
@@ -250,15 +254,6 @@ static result blob_jws(struct core *c, enum blob_kind kind, const struct digest 
     return store_batch_blob(journal_batch(c->journal), kind, d, buf_span(&text));
 }
 
-/* A certificate may have come before with fewer signatures. Those that a permit rests on are what an audit must see, and what the
- * keeper verifies when it mints to settle the permit after a restart. */
-static result blob_permitted(struct core *c, const struct work *w)
-{
-    AUTO_BUF text = BUF(STORE_BLOB_MAX);
-    TRY(jws_write(&w->certificate_parts, &text));
-    return store_batch_blob_replace(journal_batch(c->journal), BLOB_CERTIFICATE, &w->certificate.digest, buf_span(&text));
-}
-
 /* The decision entry, and in one transaction with it all that belongs to it: what was signed, the request's row, and of a permit
  * the certificate's reservation and the open decision. */
 static result decision_add(struct core *c, struct work *w)
@@ -269,7 +264,7 @@ static result decision_add(struct core *c, struct work *w)
     TRY(journal_add(c->journal, &e, w->permit, &placed));
     w->decision_index = placed.index;
     w->leaf = placed.leaf;
-    TRY(w->permit ? blob_permitted(c, w) : blob_jws(c, BLOB_CERTIFICATE, &w->certificate.digest, &w->certificate_parts));
+    TRY(blob_jws(c, BLOB_CERTIFICATE, &w->signed_, &w->certificate_parts));
     TRY(blob_jws(c, BLOB_REQUEST, &w->request.digest, &w->request_parts));
     if (w->body.n)
         TRY(store_batch_blob(batch, BLOB_BODY, &w->body_digest, w->body));
@@ -361,6 +356,7 @@ enum stage_id read_entry_add(struct core *c, struct work *w, enum read_purpose p
         .time = now,
         .read = { .purpose = purpose,
             .certificate = w->certificate.digest,
+            .signed_ = w->signed_,
             .iat = now / 1000,
             .exp = now / 1000 + (contract->credential_s < allowed ? contract->credential_s : allowed),
             .mint_key = c->key[ROLE_MINT].kid,
@@ -375,7 +371,7 @@ enum stage_id read_entry_add(struct core *c, struct work *w, enum read_purpose p
     if (is_ok(r))
         r = journal_add(c->journal, &e, NULL, &placed);
     if (is_ok(r))
-        r = blob_jws(c, BLOB_CERTIFICATE, &w->certificate.digest, &w->certificate_parts);
+        r = blob_jws(c, BLOB_CERTIFICATE, &w->signed_, &w->certificate_parts);
     if (!is_ok(r)) {
         store_batch_rewind(journal_batch(c->journal), mark);
         return purpose == READ_RECONCILE ? STAGE_SETTLE : unavailable(c, w, code_of(r));

@@ -56,6 +56,7 @@ static const struct field read_fields[] = {
     FIELD_CHOSEN(struct read_entry, purpose, purpose_names),
     FIELD(TEXT, struct read_entry, resource),
     FIELD(BYTES, struct read_entry, run),
+    FIELD_AS("signed", BYTES, struct read_entry, signed_),
     FIELD(NAME, struct read_entry, target),
 };
 static const struct field reconcile_fields[] = {
@@ -71,6 +72,7 @@ static const struct field decision_fields[] = {
     FIELD(BYTES, struct decision_entry, request),
     FIELD(NAME, struct decision_entry, request_id),
     FIELD(BYTES, struct decision_entry, run),
+    FIELD_AS("signed", BYTES, struct decision_entry, signed_),
     FIELD(BYTES, struct decision_entry, statement),
     FIELD(FLAG, struct decision_entry, used),
 };

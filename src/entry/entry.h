@@ -46,7 +46,7 @@ struct start_entry {
 struct read_entry {
     uint8_t run[RUN_SIZE];
     enum read_purpose purpose;
-    struct digest certificate;
+    struct digest certificate, signed_; /* as in a decision */
     char target[NAME_MAX_ + 1], resource[RESOURCE_MAX + 1];
     int64_t iat, exp;
     struct digest mint_key;
@@ -62,6 +62,7 @@ struct live_state {
 struct decision_entry {
     uint8_t run[RUN_SIZE];
     struct digest agent, request, certificate, policy, statement;
+    struct digest signed_; /* jws_digest of the certificate: which signatures it was judged with */
     char request_id[NAME_MAX_ + 1], cid[NAME_MAX_ + 1];
     int64_t policy_epoch, epoch;
     bool has_target;

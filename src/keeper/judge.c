@@ -36,13 +36,23 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* The entry names the certificate by its payload's digest, so this comes before anything of the certificate is looked at. */
+/* The entry names the certificate by its payload's digest, and the signatures that it was judged with by the whole's: this comes
+ * before anything of the certificate is looked at. */
+static result hold_named(const struct question *q)
+{
+    const bool read = q->entry->type == ENTRY_READ;
+    const struct digest *certificate = read ? &q->entry->read.certificate : &q->entry->decision.certificate;
+    const struct digest *signed_ = read ? &q->entry->read.signed_ : &q->entry->decision.signed_;
+    struct digest came = sha256(q->m->certificate.payload);
+    if (!digest_equal(&came, certificate))
+        return fail(E_certificate_mismatch);
+    TRY(jws_digest(&q->m->certificate, &came));
+    return digest_equal(&came, signed_) ? OK : fail(E_decision_mismatch);
+}
+
 static result read_certificate(struct question *q)
 {
-    const struct digest *named = q->entry->type == ENTRY_READ ? &q->entry->read.certificate : &q->entry->decision.certificate;
-    struct digest came = sha256(q->m->certificate.payload);
-    if (!digest_equal(&came, named))
-        return fail(E_certificate_mismatch);
+    TRY(hold_named(q));
     q->facts.signers = verify_certificate(q->g->policy, &q->m->certificate);
     if (q->facts.signers.code != E_ok)
         return fail(q->facts.signers.code);

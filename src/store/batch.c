@@ -125,32 +125,20 @@ result store_batch_entry(struct store_batch *b, struct span entry, uint64_t *ret
     return OK;
 }
 
-static result put_blob(
-    struct store_batch *b, enum batch_operation op, enum blob_kind kind, const struct digest *d, struct span data)
+static result put_blob(struct store_batch *b, enum blob_kind kind, const struct digest *d, struct span data)
 {
-    TRY(begin(b, op));
+    TRY(begin(b, BATCH_BLOB));
     TRY(buf_u8(&b->bytes, (uint8_t)kind));
     TRY(put_digest(b, d));
     return buf_put(&b->bytes, data);
 }
 
-static result add_blob(
-    struct store_batch *b, enum batch_operation op, enum blob_kind kind, const struct digest *d, struct span data)
+result store_batch_blob(struct store_batch *b, enum blob_kind kind, const struct digest *d, struct span data)
 {
     if (data.n > STORE_BLOB_MAX)
         return fail(E_too_long);
     size_t start = b->bytes.n;
-    return end(b, start, put_blob(b, op, kind, d, data));
-}
-
-result store_batch_blob(struct store_batch *b, enum blob_kind kind, const struct digest *d, struct span data)
-{
-    return add_blob(b, BATCH_BLOB, kind, d, data);
-}
-
-result store_batch_blob_replace(struct store_batch *b, enum blob_kind kind, const struct digest *d, struct span data)
-{
-    return add_blob(b, BATCH_BLOB_REPLACE, kind, d, data);
+    return end(b, start, put_blob(b, kind, d, data));
 }
 
 static result put_use(struct store_batch *b, const char *cid, const struct digest *certificate, uint64_t decision)

@@ -14,7 +14,6 @@ enum batch_operation {
     BATCH_CHECKPOINT, /* u64 size, the rest: note */
     BATCH_QUOTE, /* u64 size, blob16 attest, blob16 signature, blob16 preimage */
     BATCH_STATE, /* u8 kind, the rest: JWS text */
-    BATCH_BLOB_REPLACE, /* as BATCH_BLOB */
 };
 struct store_batch {
     uint64_t first;

@@ -5,8 +5,7 @@
 #define APPLICATION_ID 1936024113 /* "seb1" */
 
 /* What brings the schema from version i to i + 1, and says so. Foreign keys are deferred: a batch comes in the order in which it
- * was built. Nothing is ever deleted; only decision.open, decision.final, state, and once, by its permit, a certificate's blob
- * change. */
+ * was built. Nothing is ever deleted; only decision.open, decision.final and state change. */
 static const char *const steps[] = {
     "CREATE TABLE entry(idx INTEGER PRIMARY KEY CHECK(idx >= 0), data BLOB NOT NULL CHECK(length(data) BETWEEN 1 AND 65535)) "
     "STRICT;"

@@ -15,7 +15,6 @@ enum statement {
     PUT_ENTRY,
     PUT_NODE,
     PUT_BLOB,
-    REPLACE_BLOB,
     PUT_USED,
     PUT_REQUEST,
     PUT_DECISION,
@@ -34,8 +33,6 @@ static const char *const texts[STATEMENTS] = {
     [PUT_ENTRY] = "INSERT INTO entry(idx, data) VALUES(?, ?)",
     [PUT_NODE] = "INSERT INTO node(id, hash) VALUES(?, ?)",
     [PUT_BLOB] = "INSERT INTO blob(kind, digest, data) VALUES(?, ?, ?) ON CONFLICT(digest, kind) DO NOTHING",
-    [REPLACE_BLOB] = "INSERT INTO blob(kind, digest, data) VALUES(?, ?, ?) "
-                     "ON CONFLICT(digest, kind) DO UPDATE SET data = excluded.data",
     [PUT_USED] = "INSERT INTO used(certificate, decision, cid) VALUES(?, ?, ?)",
     [PUT_REQUEST] = "INSERT INTO request(agent, core, certificate, decision, id) VALUES(?, ?, ?, ?, ?)",
     [PUT_DECISION] = "INSERT INTO decision(idx, certificate, core, horizon, target, resource) VALUES(?, ?, ?, ?, ?, ?)",
@@ -153,13 +150,13 @@ static struct span rest_of(const struct reader *r)
     return span_part(r->s, r->at, r->s.n);
 }
 
-static result write_blob(struct group *g, enum statement put, struct reader *r)
+static result write_blob(struct group *g, struct reader *r)
 {
     uint8_t kind;
     struct digest d;
     TRY(read_u8(r, &kind));
     TRY(read_copy(r, d.b, DIGEST_SIZE));
-    return sql_run(g->sql, put, SQL_VALUES(sql_number(kind), sql_digest(&d), sql_bytes(rest_of(r))), NULL);
+    return sql_run(g->sql, PUT_BLOB, SQL_VALUES(sql_number(kind), sql_digest(&d), sql_bytes(rest_of(r))), NULL);
 }
 
 static result write_use(struct group *g, struct reader *r)
@@ -269,9 +266,7 @@ static result write_operation(struct group *g, enum batch_operation op, struct s
     case BATCH_ENTRY:
         return write_entry(g, fields);
     case BATCH_BLOB:
-        return write_blob(g, PUT_BLOB, &r);
-    case BATCH_BLOB_REPLACE:
-        return write_blob(g, REPLACE_BLOB, &r);
+        return write_blob(g, &r);
     case BATCH_USE:
         return write_use(g, &r);
     case BATCH_REQUEST:

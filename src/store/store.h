@@ -16,8 +16,9 @@
 #define STORE_BATCH_BYTES (8u << 20) /* what one batch may hold */
 #define STORE_BLOB_MAX 131072 /* a JWS as JSON text, a body, a key's evidence */
 
-/* What lies beside the log by its digest. The first four are JWS as JSON text, by the digest of their payload; the others raw, by
- * their own. Kinds are told apart, so that an export can leave personal data out. */
+/* What lies beside the log by its digest. The first four are JWS as JSON text (jws_write): a certificate by that text's digest, the
+ * other three by their payload's. The last two are raw, by their own. Kinds are told apart, so that an export can leave personal
+ * data out. */
 enum blob_kind { BLOB_CERTIFICATE = 1, BLOB_REQUEST, BLOB_POLICY, BLOB_EPOCH, BLOB_BODY, BLOB_EVIDENCE };
 #define BLOB_KINDS (BLOB_EVIDENCE + 1)
 /* The statement in force of each kind, as JWS JSON text. */
@@ -66,9 +67,6 @@ bool store_batch_next_entry(const struct store_batch *b, size_t *at, struct span
 MUST_USE result store_batch_entry(struct store_batch *b, struct span entry, uint64_t *ret_index);
 /* What is stored already under kind and digest stays as it is. */
 MUST_USE result store_batch_blob(struct store_batch *b, enum blob_kind kind, const struct digest *d, struct span data);
-/* Takes the place of what is stored under kind and digest: for a permit's certificate, so that the signatures that it was permitted
- * on are those that are kept. What comes after it by store_batch_blob leaves it as it is. */
-MUST_USE result store_batch_blob_replace(struct store_batch *b, enum blob_kind kind, const struct digest *d, struct span data);
 /* Reserves the certificate (Phi_replay): a cid that is used already is `invariant`. */
 MUST_USE result store_batch_use(struct store_batch *b, const char *cid, const struct digest *certificate, uint64_t decision);
 /* (agent, id) that is stored already is `invariant`. */

@@ -62,6 +62,13 @@ static const char *text_at(struct room *r, const char *path)
     return json_string_value(at_path(r->w.certificate_json, path));
 }
 
+static struct digest signed_of(const struct document *d)
+{
+    struct digest all;
+    must_ok(jws_digest(&d->jws, &all), "certificate");
+    return all;
+}
+
 struct entry room_decision(struct room *r, const struct document *certificate)
 {
     struct entry e = { .type = ENTRY_DECISION, .time = clock_utc_ms() };
@@ -72,6 +79,7 @@ struct entry room_decision(struct room *r, const struct document *certificate)
     put("request-1", d->request_id, sizeof d->request_id);
     put(text_at(r, "cid"), d->cid, sizeof d->cid);
     d->certificate = certificate->digest;
+    d->signed_ = signed_of(certificate);
     d->policy = r->policy.digest;
     d->statement = r->epoch.digest;
     d->policy_epoch = json_integer_value(at_path(r->w.policy_json, "policy_epoch"));
@@ -98,6 +106,7 @@ struct entry room_read(struct room *r, const struct document *certificate)
     must_ok(span_copy(SPAN(r->run), d->run, RUN_SIZE), "run");
     d->purpose = READ_DRIFT;
     d->certificate = certificate->digest;
+    d->signed_ = signed_of(certificate);
     put("docs", d->target, sizeof d->target);
     put(text_at(r, "contract.resource"), d->resource, sizeof d->resource);
     d->iat = e.time / 1000;

@@ -27,6 +27,14 @@ static void of_another_certificate(struct entry *e)
 {
     e->decision.certificate.b[0] ^= 1;
 }
+static void with_other_signatures(struct entry *e)
+{
+    e->decision.signed_.b[0] ^= 1;
+}
+static void read_with_other_signatures(struct entry *e)
+{
+    e->read.signed_.b[0] ^= 1;
+}
 static void of_another_name(struct entry *e)
 {
     snprintf(e->decision.cid, sizeof e->decision.cid, "other");
@@ -116,6 +124,7 @@ static const struct play plays[] = {
     { .name = "no certificate", .want = E_certificate_mismatch, .sends = NONE },
     { .name = "another's certificate", .want = E_certificate_mismatch, .sends = ANOTHERS },
     { .name = "a decision of another certificate", .want = E_certificate_mismatch, .spoil = of_another_certificate },
+    { .name = "a decision on other signatures", .want = E_decision_mismatch, .spoil = with_other_signatures },
     { .name = "a decision of another cid", .want = E_certificate_mismatch, .spoil = of_another_name },
     { .name = "a decision for another agent", .want = E_certificate_mismatch, .spoil = of_another_agent },
     { .name = "a forged certificate", .want = E_certificate_forged, .signs = BY_NOBODY },
@@ -176,6 +185,7 @@ static const struct play plays[] = {
     { .name = "a read for too long", .want = E_credential_too_long, .reads = true, .spoil = read_for_a_minute },
     { .name = "a read of an earlier run", .want = E_no_decision, .reads = true, .spoil = of_an_earlier_run },
     { .name = "a read with no certificate", .want = E_certificate_mismatch, .reads = true, .sends = NONE },
+    { .name = "a read for other signatures", .want = E_decision_mismatch, .reads = true, .spoil = read_with_other_signatures },
     { .name = "a read for a stranger's certificate", .want = E_authority_unknown, .reads = true, .signs = BY_STRANGER },
     { .name = "a drift read for an expired certificate", .want = E_expired, .reads = true, .shift_s = -600 },
     { .name = "a reconciling read for a stranger's certificate",

@@ -77,19 +77,20 @@ static void put_blob(struct audit_world *w, enum blob_kind kind, const struct di
     must(is_ok(store_batch_blob(w->batch, kind, d, data)), "blob");
 }
 
+/* docs/formats.md, "Export": a certificate by the digest of all of it, the rest by their payload's. */
 static void put_jws(struct audit_world *w, enum blob_kind kind, const struct jws *j)
 {
     AUTO_BUF text = BUF(TEXT_MAX);
-    struct digest d = sha256(j->payload);
     must(is_ok(jws_write(j, &text)), "jws");
+    struct digest d = sha256(kind == BLOB_CERTIFICATE ? buf_span(&text) : j->payload);
     put_blob(w, kind, &d, buf_span(&text));
 }
 
-static void replace_certificate(struct audit_world *w, const struct aw_change *c)
+static struct digest signed_of(const struct aw_change *c)
 {
-    AUTO_BUF text = BUF(TEXT_MAX);
-    must(is_ok(jws_write(&c->certificate_jws, &text)), "jws");
-    must(is_ok(store_batch_blob_replace(w->batch, BLOB_CERTIFICATE, &c->certificate.digest, buf_span(&text))), "blob");
+    struct digest d;
+    must(is_ok(jws_digest(&c->certificate_jws, &d)), "jws");
+    return d;
 }
 
 /* "path=json", where the JSON may hold '='. */
@@ -218,6 +219,7 @@ struct entry aw_read(struct audit_world *w, const struct aw_change *c, uint64_t 
         .time = w->now_ms,
         .read = { .purpose = reconciles == NO_INDEX ? READ_DRIFT : READ_RECONCILE,
             .certificate = c->certificate.digest,
+            .signed_ = signed_of(c),
             .iat = w->now_ms / 1000,
             .exp = w->now_ms / 1000 + c->certificate.contract.credential_s,
             .mint_key = *pubkey_thumbprint(w->keys.public(w->keys.ctx, ROLE_MINT)),
@@ -276,6 +278,7 @@ struct entry aw_decision(struct audit_world *w, const struct aw_change *c, uint6
     *d = (struct decision_entry){ .agent = *pubkey_thumbprint(c->certificate.agent),
         .request = c->request.digest,
         .certificate = c->certificate.digest,
+        .signed_ = signed_of(c),
         .policy = *policy_digest(w->in_force),
         .statement = w->epoch.digest,
         .policy_epoch = policy_epoch_of(w->in_force),
@@ -309,8 +312,6 @@ struct entry aw_decision(struct audit_world *w, const struct aw_change *c, uint6
         .live = read != NO_INDEX ? &live : NULL };
     decide(w, &f, d);
     put_jws(w, BLOB_CERTIFICATE, &c->certificate_jws);
-    if (d->permitted)
-        replace_certificate(w, c);
     put_jws(w, BLOB_REQUEST, &c->request_jws);
     put_blob(w, BLOB_BODY, &d->body, SPAN(new_body));
     return e;

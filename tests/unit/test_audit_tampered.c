@@ -253,7 +253,7 @@ static void blobs(struct checks *c, struct place *p)
     audited_free(&a);
 
     fresh(p);
-    blob_name(&r.e.decision.certificate, "jws", name);
+    blob_name(&r.e.decision.signed_, "jws", name);
     snprintf(path, sizeof path, "%s/%s", p->name, name);
     run("rm", p->w.folder, path, "");
     check_tampered(c, &p->w, p->name, FOUND_blob_missing, 13, "a certificate isn't there");
@@ -265,7 +265,7 @@ static void blobs(struct checks *c, struct place *p)
     fresh(p);
     aw_change_new(&p->w, "six", "six", "", &four);
     must(is_ok(jws_write(&four.certificate_jws, &other)), "jws");
-    blob_name(&r.e.decision.certificate, "jws", name);
+    blob_name(&r.e.decision.signed_, "jws", name);
     file_put(p, name, buf_span(&other));
     check_tampered(c, &p->w, p->name, FOUND_blob_digest, 13, "another certificate in its place");
     aw_change_free(&four);
@@ -282,16 +282,16 @@ static void blobs(struct checks *c, struct place *p)
     must(digest_equal(&four.certificate.digest, &r.e.decision.certificate), "the same certificate");
     buf_clear(&other);
     must(is_ok(jws_write(&four.certificate_jws, &other)), "jws");
-    blob_name(&r.e.decision.certificate, "jws", name);
+    blob_name(&r.e.decision.signed_, "jws", name);
     file_put(p, name, buf_span(&other));
-    check_tampered(c, &p->w, p->name, FOUND_decision_verdict, 13, "the certificate under another signature");
+    check_tampered(c, &p->w, p->name, FOUND_blob_digest, 13, "the certificate under another signature");
     aw_change_free(&four);
     fresh(p);
     snprintf(path, sizeof path, "%s/blobs/fifo", p->name);
     run("mkfifo", p->w.folder, path, "");
     check_tampered(c, &p->w, p->name, FOUND_file_extra, NO_INDEX, "a FIFO");
     fresh(p);
-    blob_name(&r.e.decision.certificate, "jws", name);
+    blob_name(&r.e.decision.signed_, "jws", name);
     snprintf(path, sizeof path, "%s/%s", p->name, name);
     run("rm", p->w.folder, path, "");
     run("ln -s /etc/passwd", p->w.folder, path, "");

@@ -66,6 +66,14 @@ static void many_signatures(struct checks *c)
     check_that(c, is_ok(jws_write(&jws, &again)) && span_equal(buf_span(&text), buf_span(&again)), "written again it is the same");
     AUTO_JSON *v = NULL;
     check_that(c, is_ok(jws_json(&jws, &v)) && is_ok(json_is_canonical(v, buf_span(&text))), "it is in RFC 8785 form");
+    struct digest whole, came = sha256(buf_span(&text)), swapped;
+    check_that(c, is_ok(jws_digest(&jws, &whole)) && digest_equal(&whole, &came), "its digest is that of these bytes");
+    struct jws_signature first = jws.sig[0];
+    jws.sig[0] = jws.sig[1];
+    jws.sig[1] = first;
+    check_that(c, is_ok(jws_digest(&jws, &swapped)) && !digest_equal(&whole, &swapped), "another order is another digest");
+    jws.n--;
+    check_that(c, is_ok(jws_digest(&jws, &came)) && !digest_equal(&swapped, &came), "and so are fewer signatures");
     jws.n = JWS_SIGNATURES_MAX + 1;
     check_code(c, jws_write(&jws, &again), E_bad_jws, "nine signatures aren't written");
     jws.n = 0;

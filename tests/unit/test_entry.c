@@ -15,13 +15,14 @@
     DECISION_1("\"" D1 "\"")                                                                                                      \
     "\"epoch\":3,\"exp\":1700000060,\"iat\":1700000000,\"live\":{\"etag\":\"\\\"e\\\"\",\"exists\":true,\"length\":7,\"read\":4," \
     "\"sha256\":\"" D2 "\"},\"mint_key\":\"" D1 "\",\"policy\":\"" D2 "\",\"policy_epoch\":2,\"request\":\"" D1 "\","             \
-    "\"request_id\":\"r.1\",\"run\":\"" RUN "\",\"statement\":\"" D2                                                              \
+    "\"request_id\":\"r.1\",\"run\":\"" RUN "\",\"signed\":\"" D1 "\",\"statement\":\"" D2                                        \
     "\",\"target\":{\"kind\":\"http\",\"prefix\":\"https://h/a/\"},"                                                              \
     "\"time\":1700000000123,\"type\":\"decision\",\"used\":false,\"v\":1,\"verdict\":\"permit\"}"
 #define REFUSAL                                                                                                              \
     DECISION_1("null")                                                                                                       \
     "\"code\":\"target_unknown\",\"epoch\":3,\"live\":null,\"policy\":\"" D2 "\",\"policy_epoch\":2,\"request\":\"" D1 "\"," \
-    "\"request_id\":\"r.1\",\"rule\":\"scope\",\"run\":\"" RUN "\",\"statement\":\"" D2 "\",\"target\":null,"                \
+    "\"request_id\":\"r.1\",\"rule\":\"scope\",\"run\":\"" RUN "\",\"signed\":\"" D1 "\",\"statement\":\"" D2                \
+    "\",\"target\":null,"                                                                                                    \
     "\"time\":1700000000123,\"type\":\"decision\",\"used\":true,\"v\":1,\"verdict\":\"refuse\"}"
 
 static const struct {
@@ -38,12 +39,12 @@ static const struct {
     { "epoch", "{\"epoch\":0,\"statement\":\"" D1 "\",\"time\":5,\"type\":\"epoch\",\"v\":1}", ENTRY_EPOCH },
     { "drift read",
         "{\"certificate\":\"" D1 "\",\"exp\":20,\"iat\":10,\"mint_key\":\"" D2
-        "\",\"purpose\":\"drift\",\"resource\":\"https://h/a/b\",\"run\":\"" RUN
+        "\",\"purpose\":\"drift\",\"resource\":\"https://h/a/b\",\"run\":\"" RUN "\",\"signed\":\"" D2
         "\",\"target\":\"docs\",\"time\":5,\"type\":\"read\",\"v\":1}",
         ENTRY_READ },
     { "reconciling read",
         "{\"certificate\":\"" D1 "\",\"decision\":9,\"exp\":20,\"iat\":10,\"mint_key\":\"" D2
-        "\",\"purpose\":\"reconcile\",\"resource\":\"https://h/a/b\",\"run\":\"" RUN
+        "\",\"purpose\":\"reconcile\",\"resource\":\"https://h/a/b\",\"run\":\"" RUN "\",\"signed\":\"" D2
         "\",\"target\":\"docs\",\"time\":5,\"type\":\"read\",\"v\":1}",
         ENTRY_READ },
     { "permit", PERMIT, ENTRY_DECISION },
@@ -97,7 +98,9 @@ static void test_values(struct checks *c)
     const struct decision_entry *d = &e.decision;
     check_that(c, e.time == 1700000000123 && d->permitted && d->iat == 1700000000 && d->exp == 1700000060 && !d->used,
         "times and verdict");
-    check_that(c, d->agent.b[0] == 1 && d->certificate.b[31] == 2 && d->run[15] == 9 && d->mint_key.b[5] == 1, "digests and run");
+    check_that(c,
+        d->agent.b[0] == 1 && d->certificate.b[31] == 2 && d->signed_.b[0] == 1 && d->run[15] == 9 && d->mint_key.b[5] == 1,
+        "digests and run");
     check_that(c, d->has_target && span_is(span_text(d->target_prefix), "https://h/a/") && d->has_body && d->body.b[0] == 1,
         "target and body");
     check_that(c,
@@ -179,13 +182,17 @@ static void test_refusals(struct checks *c)
           "\",\"result\":\"open\",\"time\":5,\"type\":\"outcome\",\"v\":1}",
             "an HTTP status of 600" },
         { "{\"certificate\":\"" D1 "\",\"exp\":20,\"iat\":10,\"mint_key\":\"" D2
-          "\",\"purpose\":\"reconcile\",\"resource\":\"https://h/a/b\",\"run\":\"" RUN
+          "\",\"purpose\":\"reconcile\",\"resource\":\"https://h/a/b\",\"run\":\"" RUN "\",\"signed\":\"" D2
           "\",\"target\":\"docs\",\"time\":5,\"type\":\"read\",\"v\":1}",
             "a reconciling read without its decision" },
         { "{\"certificate\":\"" D1 "\",\"exp\":20,\"iat\":10,\"mint_key\":\"" D2
-          "\",\"purpose\":\"drift\",\"resource\":\"https://h/a/b\",\"run\":\"" RUN
+          "\",\"purpose\":\"drift\",\"resource\":\"https://h/a/b\",\"run\":\"" RUN "\",\"signed\":\"" D2
           "\",\"target\":\"do cs\",\"time\":5,\"type\":\"read\",\"v\":1}",
             "a name with a space" },
+        { "{\"certificate\":\"" D1 "\",\"exp\":20,\"iat\":10,\"mint_key\":\"" D2
+          "\",\"purpose\":\"drift\",\"resource\":\"https://h/a/b\",\"run\":\"" RUN
+          "\",\"target\":\"docs\",\"time\":5,\"type\":\"read\",\"v\":1}",
+            "a read that doesn't say which signatures" },
         { "{\"counts\":{\"bad_json\":0},\"from\":1,\"time\":5,\"type\":\"noise\",\"until\":4,\"v\":1}", "a count of 0" },
         { "{\"counts\":{\"Bad\":1},\"from\":1,\"time\":5,\"type\":\"noise\",\"until\":4,\"v\":1}", "a code in capitals" },
         { "{\"counts\":{},\"from\":5,\"time\":5,\"type\":\"noise\",\"until\":4,\"v\":1}", "noise that ends before it begins" },

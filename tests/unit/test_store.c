@@ -149,49 +149,6 @@ static void test_reads(struct checks *c, struct store *s, struct store_reader *r
     check_code(c, store_each_entry(r, 0, size, stop_at_three, NULL), E_busy, "iteration stops where its user says");
 }
 
-static void commit_blob(struct store *s, struct span data, bool replaces)
-{
-    AUTO_STORE_BATCH *b = NULL;
-    struct digest d = digest_of("signed");
-    must(store_batch_new(store_frontier(s)->size, &b));
-    must((replaces ? store_batch_blob_replace : store_batch_blob)(b, BLOB_CERTIFICATE, &d, data));
-    must(store_commit(s, b));
-}
-
-static bool blob_is(struct store_reader *r, const char *text)
-{
-    AUTO_BUF blob = BUF(256);
-    struct digest d = digest_of("signed");
-    return is_ok(store_read_blob(r, BLOB_CERTIFICATE, &d, &blob)) && span_is(buf_span(&blob), text);
-}
-
-static void test_blobs(struct checks *c, struct store *s, struct store_reader *r)
-{
-    AUTO_STORE_BATCH *fails = NULL, *all = NULL;
-    struct digest d = digest_of("signed"), other = digest_of("both");
-    commit_blob(s, span_text("one"), false);
-    commit_blob(s, span_text("another"), false);
-    check_that(c, blob_is(r, "one"), "what is stored stays");
-    /* The use is of a decision that isn't in the log: all of the transaction goes. */
-    must(store_batch_new(store_frontier(s)->size, &fails));
-    must(store_batch_blob_replace(fails, BLOB_CERTIFICATE, &d, span_text("lost")));
-    must(store_batch_use(fails, "lost", &d, 99999));
-    check_code(c, store_commit(s, fails), E_invariant, "a batch with a replacement fails");
-    check_that(c, blob_is(r, "one"), "and nothing was replaced");
-    commit_blob(s, span_text("one, two"), true);
-    check_that(c, blob_is(r, "one, two"), "what replaces takes its place");
-    commit_blob(s, span_text("another"), false);
-    check_that(c, blob_is(r, "one, two"), "and stays, whatever comes after it");
-    must(store_batch_new(store_frontier(s)->size, &all));
-    must(store_batch_blob(all, BLOB_CERTIFICATE, &other, span_text("first")));
-    must(store_batch_blob_replace(all, BLOB_CERTIFICATE, &other, span_text("second")));
-    must(store_batch_blob(all, BLOB_CERTIFICATE, &other, span_text("third")));
-    must(store_commit(s, all));
-    AUTO_BUF blob = BUF(256);
-    check_that(c, is_ok(store_read_blob(r, BLOB_CERTIFICATE, &other, &blob)) && span_is(buf_span(&blob), "second"),
-        "within one batch, too");
-}
-
 static void test_proofs(struct checks *c, struct store *s, struct store_reader *r)
 {
     struct merkle_source source = store_source(r);
@@ -389,7 +346,6 @@ int main(void)
         must(store_reader_open(p.path, &r));
         test_group(&c, &p, s, r);
         test_reads(&c, s, r);
-        test_blobs(&c, s, r);
         test_proofs(&c, s, r);
         test_contradictions(&c, &p, s, r);
         test_proofs(&c, s, r);

@@ -56,6 +56,15 @@ static void check_serialization(struct checks *c, const json_t *v, const struct 
     check_code(c, jws_verify(k, vector_text(v, "typ"), j.payload, &j.sig[0]), E_ok, "its signature");
 }
 
+static void check_digest(struct checks *c, const json_t *v)
+{
+    AUTO_BUF arena = BUF(JWS_TEXT_MAX);
+    struct jws j;
+    struct digest d;
+    bool same = is_ok(jws_parse(json_object_get(v, "general"), &arena, &j)) && is_ok(jws_digest(&j, &d));
+    check_that(c, same && is_digest(&d, v, "digest"), "the digest of all of it");
+}
+
 static void check_signatures(struct checks *c)
 {
     AUTO_JSON *rows = vectors_load("signatures");
@@ -71,6 +80,7 @@ static void check_signatures(struct checks *c)
         check_that(c, is_text(&input, v, "signing_input"), "is the one");
         check_serialization(c, v, k, "flattened");
         check_serialization(c, v, k, "general");
+        check_digest(c, v);
     }
 }
 

@@ -120,7 +120,8 @@ def signatures():
         k = KEYS[name]
         rows.append({"key": name, "typ": "seb-epoch+jws", "payload": payload.decode(), "header": header(k, "seb-epoch+jws").decode(),
                      "signing_input": signing_input(k, "seb-epoch+jws", payload).decode(),
-                     "flattened": flattened(k, "seb-epoch+jws", payload), "general": jws([k], "seb-epoch+jws", payload)})
+                     "flattened": flattened(k, "seb-epoch+jws", payload), "general": jws([k], "seb-epoch+jws", payload),
+                     "digest": digest(jcs(jws([k], "seb-epoch+jws", payload)))})
     return rows
 
 
@@ -134,8 +135,10 @@ def bus():
 
 
 def entries():
-    certificate_digest = digest(jcs(certificate("agent-ed25519", CONTRACTS["put"])))
-    request_digest = digest(jcs(request(jcs(certificate("agent-ed25519", CONTRACTS["put"])), CONTRACTS["put"])))
+    certificate_payload = jcs(certificate("agent-ed25519", CONTRACTS["put"]))
+    certificate_digest = digest(certificate_payload)
+    signed = digest(jcs(jws([KEYS["authority-0"]], "seb-certificate+jws", certificate_payload)))
+    request_digest = digest(jcs(request(certificate_payload, CONTRACTS["put"])))
     mint_key = KEYS["mint"].kid
     ms = NOW * 1000
 
@@ -143,12 +146,12 @@ def entries():
         return {"backend": backend, "evidence": digest(b"evidence of " + name.encode()), "kid": KEYS[name].kid}
 
     decision = {"type": "decision", "v": 1, "run": RUN, "agent": KEYS["agent-ed25519"].kid, "request_id": "request-1",
-                "request": request_digest, "certificate": certificate_digest, "cid": "change-1", "policy": digest(jcs(policy())),
+                "request": request_digest, "certificate": certificate_digest, "signed": signed, "cid": "change-1", "policy": digest(jcs(policy())),
                 "policy_epoch": 7, "statement": digest(jcs(epoch())), "epoch": 3,
                 "target": {"kind": "http", "prefix": "https://docs.example:8443/pages/"}, "body": digest(BODY), "attestation": "none",
                 "used": False}
     live = {"read": 4, "exists": True, "sha256": digest(b"old"), "length": 3, "etag": '"v1"'}
-    read = {"type": "read", "v": 1, "run": RUN, "certificate": certificate_digest, "target": "docs",
+    read = {"type": "read", "v": 1, "run": RUN, "certificate": certificate_digest, "signed": signed, "target": "docs",
             "resource": "https://docs.example:8443/pages/index", "iat": NOW, "exp": NOW + 10, "mint_key": mint_key}
     permit = {**decision, "time": ms + 50, "live": live, "verdict": "permit", "iat": NOW, "exp": NOW + 10, "mint_key": mint_key}
     outcome = {"type": "outcome", "v": 1, "decision": 5, "leaf": b64url(leaf(jcs(permit)))}
