@@ -53,7 +53,7 @@ static result hold_named(const struct question *q)
 static result read_certificate(struct question *q)
 {
     TRY(hold_named(q));
-    q->facts.signers = verify_certificate(q->g->policy, &q->m->certificate);
+    q->facts.signers = vouched_signers(q->g->vouched, q->g->policy, &q->m->certificate);
     if (q->facts.signers.code != E_ok)
         return fail(q->facts.signers.code);
     TRY(certificate_parse(q->m->certificate.payload, q->g->keys, &q->certificate));

@@ -3,6 +3,7 @@
 #define SEB_KEEPER_JUDGE_H
 
 #include "keeper/memory.h"
+#include "keeper/vouched.h"
 #include "config/config.h"
 #include "link/messages.h"
 #include "policy/judge.h"
@@ -17,6 +18,7 @@ struct grounds {
     struct epoch_statement epoch;
     enum seb_code hsm; /* whether the newest policy lets the mint key be where it is: ok, hsm_not_approved */
     struct keycache *keys;
+    struct vouched *vouched;
 };
 
 /* One credential that may be minted, and the one call that it is for. */

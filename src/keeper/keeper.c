@@ -161,6 +161,7 @@ static result begin(struct keeper *k, const char **ret_what)
     TRY(span_copy_text(buf_span(&origin), k->log.origin, sizeof k->log.origin));
     TRY(random_bytes(k->run, sizeof k->run));
     TRY(keycache_new(AGENT_KEYS, &k->grounds.keys));
+    TRY(vouched_new(&k->grounds.vouched));
     TRY(memory_new(MEMORY_ENTRIES, &k->memory));
     TRY(secret_new(SECRET_MAX / 2, &k->mintings.credential));
     TRY(secret_new(SECRET_MAX, &k->mintings.call));
@@ -181,6 +182,7 @@ static void end(struct keeper *k)
     buf_free(&k->quoting.preimage);
     policy_free(k->grounds.policy);
     keycache_free(k->grounds.keys);
+    vouched_free(k->grounds.vouched);
     link_free(k->core);
     link_free(k->runner);
     child_end(&k->child);

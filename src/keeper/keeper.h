@@ -2,14 +2,15 @@
  * appended to itself, and mints only for a verified certificate with a permitting decision of this run, once.
  *
  *   keeper.c         main, the event loop, who sent what
- *   keeper_keys.c    the keys: opened, proved, compared with what init recorded; a TPM or HSM that goes and comes back
- *   keeper_chip.c    the TPM's thread: one job at a time
- *   keeper_hsm.c     the HSM's threads
- *   keeper_log.c     frontier, checkpoints, quotes
- *   keeper_policy.c  signed policy and revocation epoch
- *   keeper_memory.c  entries of this run that may be minted for
- *   keeper_judge.c   whether this credential may be minted, and what it says: pure
- *   keeper_mint.c    minting: from the core's MINT to the runner's CALL
+ *   keys.c           the keys: opened, proved, compared with what init recorded; a TPM or HSM that goes and comes back
+ *   chip.c           the TPM's thread: one job at a time
+ *   hsm.c            the HSM's threads
+ *   log.c            frontier, checkpoints, quotes
+ *   policy.c         signed policy and revocation epoch
+ *   memory.c         entries of this run that may be minted for
+ *   judge.c          whether this credential may be minted, and what it says: pure
+ *   mint.c           minting: from the core's MINT to the runner's CALL
+ *   vouched.c        certificates that were verified lately
  *
  * What a restart makes it forget, and docs/threat-model.md says so: which policy and epoch statement it held last (a fallen core
  * could hand it an older signed one) and which note it signed last (an older note with its frontier would be taken, and the log

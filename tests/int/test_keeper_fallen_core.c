@@ -135,6 +135,32 @@ static void honest_reads(struct room *r)
     document_free(&d);
 }
 
+static enum seb_code mint_for(struct room *r, const struct document *d)
+{
+    struct entry e = room_decision(r, d);
+    uint64_t index = room_append_entry(r, &e);
+    room_sign(r);
+    return room_mint(r, index, &d->jws, ROOM_BODY);
+}
+
+/* The keeper remembers what it verified, and not that there once was a good signature over the same payload. */
+static void verified_before(struct room *r)
+{
+    struct document d = certificate_of(r, &(struct play){ .want = E_ok });
+    uint8_t *signature = (uint8_t *)(uintptr_t)d.jws.sig[0].signature.p;
+    struct entry read = room_read(r, &d);
+    enum seb_code code = room_mint(r, room_append_entry(r, &read), &d.jws, (struct span){ NULL, 0 });
+    check_code(r->c, fail(code), E_ok, "a certificate's read");
+    signature[7] ^= 1;
+    check_code(r->c, fail(mint_for(r, &d)), E_certificate_forged, "then its mutation, with a bit of the signature changed");
+    signature[7] ^= 1;
+    d.jws.sig[0].kid.b[0] ^= 1;
+    check_code(r->c, fail(mint_for(r, &d)), E_authority_unknown, "with a bit of the signer's name changed");
+    d.jws.sig[0].kid.b[0] ^= 1;
+    check_code(r->c, fail(mint_for(r, &d)), E_ok, "as it was");
+    document_free(&d);
+}
+
 /* A statement: the policy or epoch with a member changed, signed by somebody. */
 static enum seb_code load_changed(struct room *r, enum message_type type, struct testkey *key, const char *path, const char *value)
 {
@@ -361,6 +387,7 @@ int main(int argc, char **argv)
     twice_at_once(&r);
     etag_from_state(&r);
     honest_reads(&r);
+    verified_before(&r);
     plays_run(&r);
     statements(&r);
     moved_meanwhile(&r);
