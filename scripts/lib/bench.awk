@@ -6,13 +6,13 @@ $1 == "cpu" { cpu_row[$2] = $0; next }
 function latency_floor(target, agents,    cores, keys, commits) {
     cores = agents == 1 ? "idle" : "busy"
     commits = p50["commit_read"] + p50["commit_decision"] + p50["commit_outcome"]
-    keys = 4 * p50["verify"] + 2 * p50["hsm_sign"] + 2 * p50["tpm_sign"]
+    keys = 3 * p50["verify"] + 2 * p50["hsm_sign"] + 2 * p50["tpm_sign"]
     return p50["bus_" cores] + 12 * p50["hop_" cores] + keys + commits + p50["get_" target] + p50["put_" target]
 }
 # CPU time of the same. At best as many mutations as there are agents share a commit and a signature of the TPM.
 function cpu_floor(target, agents,    keys, commits) {
     commits = agents == 1 ? cpu["commit_read"] + cpu["commit_decision"] + cpu["commit_outcome"] : cpu["commit_" agents]
-    keys = 4 * cpu["verify"] + 2 * cpu["hsm_sign"] + 2 * cpu["tpm_sign"] / agents
+    keys = 3 * cpu["verify"] + 2 * cpu["hsm_sign"] + 2 * cpu["tpm_sign"] / agents
     return cpu["bus_busy"] + 12 * cpu["hop_busy"] + keys + commits + cpu["get_" target] + cpu["put_" target]
 }
 END {
@@ -36,7 +36,7 @@ END {
         printf line, part[2], part[3], p50[name] / 1000, p99[name] / 1000, sum / 1000, p50[name] / sum, p50[name] / queued,
             rate[name], most, rate[name] / most, cpu[name], work, cpu[name] / work
     }
-    print "sum: bus + 12 hops + 4 verify + 2 hsm_sign + 2 tpm_sign + 3 commits + get + put, p50 each; cores idle at 1 agent, else busy"
+    print "sum: bus + 12 hops + 3 verify + 2 hsm_sign + 2 tpm_sign + 3 commits + get + put, p50 each; cores idle at 1 agent, else busy"
     print "floor of throughput: cores / CPU of the same, where all agents share commits and TPM signatures"
     print "queued: p50 over what N agents must wait at that throughput, N / floor, where that is more than the sum"
 

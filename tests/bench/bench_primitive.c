@@ -17,6 +17,8 @@ static const struct primitive {
     { "hsm", primitive_hsm },
     { "bus", primitive_bus },
     { "hop", primitive_hop },
+    { "bus-busy", primitive_bus_busy },
+    { "hop-busy", primitive_hop_busy },
     { "thread", primitive_thread },
     { "https", primitive_https },
 };

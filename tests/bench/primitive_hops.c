@@ -70,40 +70,17 @@ static void ask_once(void *context)
     must(bus_ask(k->client, SPAN(k->frame), 10000, &k->reply), "bus");
 }
 
-/* Keeps one core from idling, and gives way to everybody else at once (SCHED_IDLE, sched(7)). */
-static void keep_busy(void *core)
+/* All on one core from here on: it never idles between the two ends, so that a wake-up is as cheap as it gets. */
+static void stay_on_one_core(void)
 {
     cpu_set_t set;
     CPU_ZERO(&set);
-    CPU_SET(*(unsigned *)core, &set);
-    sched_setaffinity(0, sizeof set, &set);
-    must_hold(sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){ 0 }) == 0, "SCHED_IDLE");
-    for (volatile unsigned i = 0;; i++)
-        ;
-}
-
-/* Measures as it is, with pauses, and again while no core idles: a wake-up is then cheaper, as it is under load. */
-static void measure_idle_and_busy(struct measure m, const char *busy_name)
-{
-    enum { CORES = 64 };
-    pid_t busy[CORES];
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    AUTO_FREE char *watched = NULL;
-    must(span_dup_text(span_text(getenv("BENCH_WATCH")), &watched), "memory");
-    measure(&m);
-    for (unsigned i = 0; i < cores && i < CORES; i++)
-        busy[i] = child_start(keep_busy, &i);
-    setenv("BENCH_WATCH", watched, 1); /* not the spinners */
-    m.name = busy_name;
-    m.rounds *= 4;
-    m.pause_us = 0;
-    measure(&m);
-    for (unsigned i = 0; i < cores && i < CORES; i++)
-        child_end(busy[i]);
+    CPU_SET(sched_getcpu(), &set);
+    must_hold(sched_setaffinity(0, sizeof set, &set) == 0, "sched_setaffinity");
 }
 
 /* One round trip, request and reply. */
-void primitive_bus(const struct primitive_args *a)
+static void bus(const struct primitive_args *a, const char *name, unsigned pause_us)
 {
     AUTO_BUF path = BUF(128);
     must(buf_printf(&path, "%s/bus", a->folder), "path");
@@ -112,11 +89,21 @@ void primitive_bus(const struct primitive_args *a)
     struct asking k = { .reply = BUF(BUS_FRAME_MAX) };
     while (!is_ok(bus_connect((const char *)path.p, &k.client)))
         must_hold(waitpid(pid, NULL, WNOHANG) == 0, "the bus's other end");
-    struct measure m = { .name = "bus_idle", .rounds = a->rounds, .pause_us = PAUSE_US, .once = ask_once, .context = &k };
-    measure_idle_and_busy(m, "bus_busy");
+    measure(&(struct measure){ .name = name, .rounds = a->rounds, .pause_us = pause_us, .once = ask_once, .context = &k });
     bus_client_free(k.client);
     buf_free(&k.reply);
     child_end(pid);
+}
+
+void primitive_bus(const struct primitive_args *a)
+{
+    bus(a, "bus_idle", PAUSE_US);
+}
+
+void primitive_bus_busy(const struct primitive_args *a)
+{
+    stay_on_one_core();
+    bus(a, "bus_busy", 0);
 }
 
 static void receive(struct link *l, struct message *m)
@@ -148,7 +135,7 @@ static void hop_once(void *link)
 }
 
 /* Half a ping-pong of two processes. */
-void primitive_hop(const struct primitive_args *a)
+static void hop(const struct primitive_args *a, const char *name, unsigned pause_us)
 {
     int fd[2];
     struct link *l;
@@ -156,12 +143,21 @@ void primitive_hop(const struct primitive_args *a)
     pid_t peer = child_start(hop_back, &fd[1]);
     close(fd[1]);
     must(link_new(fd[0], LINK_FRONT_CORE, END_FIRST, &l), "link");
-    struct measure m = {
-        .name = "hop_idle", .rounds = a->rounds, .parts = 2, .pause_us = PAUSE_US, .once = hop_once, .context = l
-    };
-    measure_idle_and_busy(m, "hop_busy");
+    measure(
+        &(struct measure){ .name = name, .rounds = a->rounds, .parts = 2, .pause_us = pause_us, .once = hop_once, .context = l });
     link_free(l);
     child_end(peer);
+}
+
+void primitive_hop(const struct primitive_args *a)
+{
+    hop(a, "hop_idle", PAUSE_US);
+}
+
+void primitive_hop_busy(const struct primitive_args *a)
+{
+    stay_on_one_core();
+    hop(a, "hop_busy", 0);
 }
 
 static void do_nothing(struct job *job, void *thread)

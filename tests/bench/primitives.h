@@ -15,7 +15,9 @@ void primitive_tpm(const struct primitive_args *a);
 void primitive_hsm(const struct primitive_args *a);
 void primitive_commit(const struct primitive_args *a);
 void primitive_bus(const struct primitive_args *a);
+void primitive_bus_busy(const struct primitive_args *a);
 void primitive_hop(const struct primitive_args *a);
+void primitive_hop_busy(const struct primitive_args *a);
 void primitive_thread(const struct primitive_args *a);
 void primitive_https(const struct primitive_args *a);
 
