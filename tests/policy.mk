@@ -27,7 +27,7 @@ TESTS += $(VECTOR_TESTS) tests/vectors/check
 tests_unit_test_vectors_documents_SOURCES = tests/unit/test_vectors_documents.c
 tests_unit_test_vectors_documents_LDADD = tests/unit/libvectors.a $(POLICY_LIBS)
 tests_unit_test_vectors_log_SOURCES = tests/unit/test_vectors_log.c
-tests_unit_test_vectors_log_LDADD = tests/unit/libvectors.a libmint.a libtarget.a $(ENTRY_LIBS) $(MERKLE_LIBS) libattest.a $(BUS_LIBS) \
+tests_unit_test_vectors_log_LDADD = tests/unit/libvectors.a libmint.a libscope.a libtarget.a $(ENTRY_LIBS) $(MERKLE_LIBS) libattest.a $(BUS_LIBS) \
 	$(POLICY_LIBS)
 VECTORS = bus canonical checkpoints contracts credentials documents entries hostile keys merkle quotes signatures
 EXTRA_DIST += tests/vectors/check tests/vectors/generate.py tests/vectors/forms.py tests/vectors/hostile.py tests/vectors/p256.py \

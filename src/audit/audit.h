@@ -1,5 +1,5 @@
-/* The audit: one pass over an export, from its first record to its last. The pass (audit_log.c) reads tiles and records and hands
- * each record, and each tree size that a checkpoint was signed at, to the checks in their order (audit_checks.c). A check keeps
+/* The audit: one pass over an export, from its first record to its last. The pass (log.c) reads tiles and records and hands
+ * each record, and each tree size that a checkpoint was signed at, to the checks in their order (checks.c). A check keeps
  * what it needs in a struct of its own, says what it finds to the report, and returns only what is this program's own trouble
  * (memory, disk).
  *
@@ -11,7 +11,7 @@
 #include "merkle/checkpoint.h"
 #include "merkle/merkle.h"
 #include "policy/judge.h"
-#include "target/target.h"
+#include "scope/scope.h"
 #include "audit/files.h"
 #include "audit/report.h"
 #include "audit/table.h"
@@ -76,18 +76,18 @@ MUST_USE result pass_signed_at(struct audit *a, const struct signed_size *s);
 MUST_USE result pass_end(struct audit *a);
 void pass_free(struct audit *a);
 
-/* audit_checkpoints.c: the stored notes, in step with the records. */
+/* checkpoints.c: the stored notes, in step with the records. */
 MUST_USE result checkpoints_begin(struct audit *a);
 MUST_USE result checkpoints_reach(struct audit *a); /* the frontier's size was reached */
 MUST_USE result checkpoints_end(struct audit *a);
 void checkpoints_free(struct audit *a);
 
-/* audit_log.c: one record read again, for what looks back. not_found where it isn't in the export. */
+/* log.c: one record read again, for what looks back. not_found where it isn't in the export. */
 MUST_USE result log_record(const struct export_dir *x, uint64_t size, uint64_t index, struct buf *arena, struct record *ret);
 /* The size that checkpoint or log.json claim, unverified; for reading alone. */
 MUST_USE result log_size(const struct export_dir *x, uint64_t *ret);
 
-/* audit_runs.c: the run that goes on, NULL where none does. */
+/* runs.c: the run that goes on, NULL where none does. */
 struct run {
     uint8_t id[RUN_SIZE];
     uint64_t start;
@@ -100,10 +100,10 @@ const struct run *run_now(const struct audit *a);
 /* Whether this is the current run's name; says so where it isn't. */
 bool run_is_now(struct audit *a, const struct record *r, const uint8_t id[RUN_SIZE]);
 
-/* audit_keys.c: a start entry's key identities against trust file and evidence; the mint key's token into *run. */
+/* keys.c: a start entry's key identities against trust file and evidence; the mint key's token into *run. */
 MUST_USE result keys_check(struct audit *a, const struct record *r, struct run *run);
 
-/* audit_documents.c: what lies beside the log. Names are remembered, so that files that nobody names show. */
+/* documents.c: what lies beside the log. Names are remembered, so that files that nobody names show. */
 enum document_kind { DOCUMENT_NEEDED, DOCUMENT_REQUEST, DOCUMENT_BODY };
 /* A JWS by its payload's digest, in the form in which it is stored; views arena. not_found and the export's faults were reported
  * already, where they are to be: the caller passes over what it can't see (*ret_there false). */
@@ -121,11 +121,11 @@ struct certified {
 };
 MUST_USE result document_certificate(struct audit *a, const struct digest *signed_, uint64_t index, const struct certified **ret);
 
-/* audit_statements.c: what was in force when the record came, NULL before the first. */
+/* statements.c: what was in force when the record came, NULL before the first. */
 const struct policy *policy_now(const struct audit *a);
 const struct epoch_statement *epoch_now(const struct audit *a);
 
-/* audit_reads.c */
+/* reads.c */
 struct known_read {
     uint64_t index, decision;
     enum read_purpose purpose;
@@ -141,11 +141,7 @@ struct known_read {
  * where there is none that serves, which was reported. */
 const struct known_read *read_use(struct audit *a, const struct record *r, uint64_t index, const struct digest *signed_);
 
-/* audit_decisions.c: what a contract is to its target, the ETag from live state where the contract has none (NULL: none was read).
- */
-struct target_mutation mutation_of(const struct contract *c, const struct live_state *live);
-
-/* audit_clock.c: the TPM's clock, from quote to quote, against the records' times. */
+/* clock.c: the TPM's clock, from quote to quote, against the records' times. */
 struct tpm_clock;
 struct clock_watch; /* opaque */
 MUST_USE result clock_new(struct clock_watch **ret);
@@ -154,7 +150,7 @@ void clock_quoted(struct audit *a, struct clock_watch *w, uint64_t size, const s
 void clock_record(struct clock_watch *w, const struct record *r);
 void clock_end(struct audit *a, struct clock_watch *w);
 
-/* audit_outcomes.c: a permit was recorded, and waits for its outcomes. */
+/* outcomes.c: a permit was recorded, and waits for its outcomes. */
 MUST_USE result outcome_expect(struct audit *a, const struct record *r);
 bool outcome_is_open(const struct audit *a, uint64_t decision, const struct digest *signed_);
 

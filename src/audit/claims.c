@@ -81,8 +81,8 @@ static result compute(struct ground *g, struct buf *out)
     const bool read = e->type == ENTRY_READ;
     const enum call_use use = read ? CALL_READ : CALL_MUTATE;
     const char *kind = g->decision.e.decision.target_kind;
-    const struct live_state *live = !read && e->decision.has_live ? &e->decision.live : NULL;
-    struct target_mutation m = mutation_of(&g->certificate.contract, live);
+    const bool live = !read && e->decision.has_live && e->decision.live.has_etag;
+    struct target_mutation m = scope_mutation(&g->certificate.contract, live ? e->decision.live.etag : NULL);
     struct call_plan plan;
     AUTO_JSON *claims = json_object();
     g->wrong = "the trust file has no audience for the record's target";

@@ -51,23 +51,6 @@ static void found(const struct question *q, enum finding f, const char *about)
     report_found(&q->a->report, f, at_record(q->r->index), "%s", about);
 }
 
-struct target_mutation mutation_of(const struct contract *c, const struct live_state *live)
-{
-    const char *read = !c->pre.absent && live && live->has_etag ? live->etag : NULL;
-    return (struct target_mutation){
-        .operation = c->mutation.operation,
-        .resource = c->mutation.resource,
-        .has_body = c->mutation.body.present,
-        .body_sha256 = c->mutation.body.sha256,
-        .body_length = c->mutation.body.length,
-        .media_type = c->mutation.body.present ? c->mutation.body.media_type : NULL,
-        .absent = c->pre.absent,
-        .has_etag = c->pre.has_etag,
-        .has_sha256 = c->pre.has_sha256,
-        .etag = c->pre.has_etag ? c->pre.etag : read,
-    };
-}
-
 static result load_request(struct question *q, struct buf *arena)
 {
     TRY(document_jws(q->a, DOCUMENT_REQUEST, &q->d->request, q->r->index, arena, &q->request_jws, &q->has_request));
@@ -109,7 +92,7 @@ static bool facts_are_signed(const struct question *q)
 
 static void gather_target(struct question *q)
 {
-    struct target_mutation m = mutation_of(&q->certified->certificate.contract, NULL);
+    struct target_mutation m = scope_mutation(&q->certified->certificate.contract, NULL);
     if (!q->d->has_target)
         return;
     q->target = (struct target_facts){ .kind = q->d->target_kind, .prefix = q->d->target_prefix };

@@ -11,6 +11,6 @@ libsebaudit_a_SOURCES = \
 	src/audit/report.c src/audit/report.h src/audit/runs.c src/audit/show.c src/audit/statements.c \
 	src/audit/table.c src/audit/table.h \
 	src/audit/trust.c src/audit/trust.h
-AUDIT_LIBS = libsebaudit.a libattest.a libmint.a libtarget.a libpolicy.a libentry.a libmerkle.a $(BASE_LIBS)
+AUDIT_LIBS = libsebaudit.a libattest.a libmint.a libscope.a libtarget.a libpolicy.a libentry.a libmerkle.a $(BASE_LIBS)
 seb_audit_SOURCES = src/audit/audit.c
 seb_audit_LDADD = $(AUDIT_LIBS)

@@ -1,5 +1,5 @@
 /* The core: judges, keeps ledger and records. One event loop; the commit has a thread of its own (journal.h). It holds no key and
- * no credential, and reaches no network. What is under way is a `struct work` that walks the stages of core_stages.c. */
+ * no credential, and reaches no network. What is under way is a `struct work` that walks the stages of stages.c. */
 #ifndef SEB_CORE_CORE_H
 #define SEB_CORE_CORE_H
 
@@ -9,9 +9,9 @@
 #include "core/journal.h"
 #include "link/messages.h"
 #include "policy/judge.h"
-#include "target/target.h"
+#include "scope/scope.h"
 
-/* Stages, in the order of a request's way (core_stages.c holds the table). */
+/* Stages, in the order of a request's way (stages.c holds the table). */
 enum stage_id {
     STAGE_VERIFY, /* signatures of certificate and request, then their JSON */
     STAGE_LOOKUP, /* asked before? */
@@ -99,7 +99,7 @@ struct core {
     struct policy *policy; /* NULL: none is loaded */
     struct epoch_statement epoch;
     bool has_epoch;
-    struct admin *loading; /* a statement that the keeper judges now (core_admin.c) */
+    struct admin *loading; /* a statement that the keeper judges now (admin.c) */
     uint8_t run[RUN_SIZE];
     struct key_identity key[ROLES];
     result keys_health;
@@ -110,14 +110,14 @@ struct core {
     uint32_t noise[E_CODES];
     int64_t noise_from_ms, noise_due_ms; /* UTC; monotonic */
     int64_t timers_due_ms; /* monotonic: no work or waiter is due before it */
-    struct starting *starting; /* until the start is recorded (core_start.c) */
+    struct starting *starting; /* until the start is recorded (start.c) */
     bool stopping, serving, front_gone;
     int64_t stop_ms; /* monotonic */
     struct ticket stop_ticket;
     enum { STOP_NO, STOP_WORKS, STOP_SENT, STOP_SIGNED, STOP_DONE } stop;
 };
 
-/* core_work.c: works, agents, waiters. */
+/* work.c: works, agents, waiters. */
 MUST_USE result work_new(struct core *c, struct work **ret);
 void work_free(struct core *c, struct work *w);
 /* Sets the work's timer. */
@@ -134,44 +134,52 @@ void work_renumber(struct core *c, struct work *w);
 void work_reserve(struct core *c, struct work *w);
 bool cid_is_reserved(struct core *c, const char *cid);
 
-/* core_stages.c: runs the work from a stage until it waits or ends. */
+/* stages.c: runs the work from a stage until it waits or ends. */
 void work_go(struct core *c, struct work *w, enum stage_id stage);
 const char *stage_name(enum stage_id s);
-/* core_request.c */
+
+/* request.c: is it vouched for, was it asked before, what do the predicates say that need no live state? */
 enum stage_id stage_verify(struct core *c, struct work *w);
 enum stage_id stage_lookup(struct core *c, struct work *w);
 enum stage_id stage_judge(struct core *c, struct work *w);
+/* The facts as they are now; views w and room. */
+struct facts work_facts(struct core *c, struct work *w, struct target_facts *room);
+MUST_USE result look_used(struct core *c, struct work *w, bool *ret_used);
+MUST_USE result decision_facts(struct core *c, struct work *w, const struct facts *f);
+/* Answers everybody who waits that it can't be done now. STAGE_END. */
+enum stage_id work_unavailable(struct core *c, struct work *w, enum seb_code code);
+/* decide.c: the verdict, as a record. */
 enum stage_id stage_refuse(struct core *c, struct work *w);
-enum stage_id stage_read(struct core *c, struct work *w);
-enum stage_id stage_read_call(struct core *c, struct work *w);
 enum stage_id stage_decide(struct core *c, struct work *w);
 enum stage_id stage_call(struct core *c, struct work *w);
-/* core_outcome.c */
+MUST_USE result blob_jws(struct core *c, enum blob_kind kind, const struct digest *d, const struct jws *j);
+/* outcome.c: what became of it. */
 enum stage_id stage_outcome(struct core *c, struct work *w);
 enum stage_id stage_settle(struct core *c, struct work *w);
 enum stage_id stage_look(struct core *c, struct work *w);
 enum stage_id stage_look_call(struct core *c, struct work *w);
 enum stage_id stage_conclude(struct core *c, struct work *w);
 enum stage_id stage_close(struct core *c, struct work *w);
-/* What both use: adds the read entry and waits until the keeper has it; asks the keeper to mint for an entry. */
+/* ask.c: what both wait for. Adds the read entry and waits until the keeper has it; asks the keeper to mint for an entry. */
+enum stage_id stage_read(struct core *c, struct work *w);
+enum stage_id stage_read_call(struct core *c, struct work *w);
 enum stage_id read_entry_add(struct core *c, struct work *w, enum read_purpose purpose, enum stage_id then);
 enum stage_id wait_until(struct core *c, struct work *w, const struct ticket *t, enum stage_id then); /* index and until of t */
 enum seb_code live_state_take(struct work *w); /* the read's answer as live state, or why there is none */
 enum stage_id mint_ask(struct core *c, struct work *w, uint64_t index, enum stage_id then);
-struct target_mutation mutation_of(const struct contract *contract);
-/* core_recover.c: every stored decision without an outcome becomes a work in STAGE_SETTLE. */
+/* recover.c: every stored decision without an outcome becomes a work in STAGE_SETTLE. */
 MUST_USE result recover_open(struct core *c);
-/* core_reply.c: composes and sends; slot may be gone at the front, which then drops it. */
+/* reply.c: composes and sends; slot may be gone at the front, which then drops it. */
 void reply_code(struct core *c, uint64_t slot, const char *status, const char *rule, enum seb_code code);
 void reply_to_all(struct core *c, struct work *w, const char *status, const char *rule, enum seb_code code);
 /* A stored request's answer from the log: done, refused, unproved or pending. */
 void reply_known(struct core *c, uint64_t slot, const struct known_request *known);
 void reply_json(struct core *c, uint64_t slot, json_t *reply); /* steals reply */
-/* core_admin.c */
+/* admin.c */
 void admin_receive(struct core *c, uint64_t slot, const struct admin_message *m);
 void admin_loaded(struct core *c, const struct code_message *m);
 MUST_USE result admin_restore(struct core *c); /* the stored statements, at start */
-/* core_noise.c */
+/* noise.c */
 void noise_count(struct core *c, enum seb_code code, uint32_t n);
 MUST_USE result noise_write(struct core *c); /* one record of what was counted, where anything was */
 /* What the core can't do without now: ok, or the code of an `unavailable` reply. */

@@ -3,8 +3,8 @@ pkglibexec_PROGRAMS += seb-core
 seb_core_SOURCES = \
 	src/child/child.c src/child/child.h \
 	src/core/core.c src/core/core.h src/core/loop.h \
-	src/core/admin.c src/core/noise.c src/core/outcome.c src/core/recover.c \
+	src/core/admin.c src/core/ask.c src/core/decide.c src/core/noise.c src/core/outcome.c src/core/recover.c \
 	src/core/reply.c src/core/request.c src/core/stages.c src/core/start.c \
 	src/core/timers.c src/core/work.c \
 	src/core/journal.c src/core/journal.h
-seb_core_LDADD = libstore.a libtarget.a libpolicy.a libentry.a libmerkle.a liblink.a libsebconfig.a $(BASE_LIBS) $(SQLITE_LIBS)
+seb_core_LDADD = libstore.a libscope.a libtarget.a libpolicy.a libentry.a libmerkle.a liblink.a libsebconfig.a $(BASE_LIBS) $(SQLITE_LIBS)

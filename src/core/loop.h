@@ -1,4 +1,4 @@
-/* What core.c's loop is made of besides messages: the start (core_start.c), timers and the stop (core_timers.c). */
+/* What core.c's loop is made of besides messages: the start (start.c), timers and the stop (timers.c). */
 #ifndef SEB_CORE_LOOP_H
 #define SEB_CORE_LOOP_H
 

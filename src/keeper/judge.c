@@ -127,27 +127,10 @@ static result hold_body(const struct question *q)
     return OK;
 }
 
-/* The ETag is the contract's; below the risk level from which the certificate must carry it (Phi_policy refused the rest) it is the
- * one that was read for the decision. */
-static struct target_mutation mutation_for(const struct question *q)
+static const char *etag_read(const struct entry *e)
 {
-    const struct contract *c = &q->certificate.contract;
-    const struct live_state *live =
-        q->entry->type == ENTRY_DECISION && q->entry->decision.has_live ? &q->entry->decision.live : NULL;
-    return (struct target_mutation){
-        .operation = c->mutation.operation,
-        .resource = c->mutation.resource,
-        .has_body = c->mutation.body.present,
-        .body_sha256 = c->mutation.body.sha256,
-        .body_length = c->mutation.body.length,
-        .media_type = c->mutation.body.present ? c->mutation.body.media_type : NULL,
-        .absent = c->pre.absent,
-        .has_etag = c->pre.has_etag,
-        .has_sha256 = c->pre.has_sha256,
-        .etag = c->pre.has_etag                            ? c->pre.etag
-                : !c->pre.absent && live && live->has_etag ? live->etag
-                                                           : NULL,
-    };
+    bool read = e->type == ENTRY_DECISION && e->decision.has_live && e->decision.live.has_etag;
+    return read ? e->decision.live.etag : NULL;
 }
 
 static result hold_scope(struct question *q, const struct config_target **ret)
@@ -155,7 +138,7 @@ static result hold_scope(struct question *q, const struct config_target **ret)
     const struct config_target *target = config_target_named(q->g->config, q->certificate.contract.mutation.target);
     if (!target)
         return fail(E_target_unknown);
-    q->mutation = mutation_for(q);
+    q->mutation = scope_mutation(&q->certificate.contract, etag_read(q->entry));
     enum seb_code code = target_scope(target->kind, target->prefix, &q->mutation);
     if (code != E_ok)
         return fail(code);

@@ -7,7 +7,7 @@
 #include "config/config.h"
 #include "link/messages.h"
 #include "policy/judge.h"
-#include "target/target.h"
+#include "scope/scope.h"
 
 /* What the keeper knows by itself. */
 struct grounds {

@@ -37,7 +37,7 @@
 #define QUOTE_DUE_MS 400
 #define QUOTE_STALE_MS 1000
 
-struct keeper_log { /* keeper_log.c */
+struct keeper_log { /* log.c */
     enum { LOG_WAITS, LOG_FIRST_NOTE, LOG_SERVES, LOG_REFUSED } state; /* refused: nothing is ever signed in this run */
     uint64_t resume_slot;
     struct frontier frontier; /* of what was appended */
@@ -49,7 +49,7 @@ struct keeper_log { /* keeper_log.c */
     bool sign_first; /* after the TPM was away: a quote waits for one signature */
 };
 struct minting;
-struct mintings { /* keeper_mint.c */
+struct mintings { /* mint.c */
     struct minting *first, **last; /* wait for the TPM, where the mint key is in it */
     unsigned n, turn; /* how many wait; how many of them go before the next checkpoint */
     struct secret *credential, *call; /* room that is wiped after each use */
@@ -83,7 +83,7 @@ struct keeper {
 /* keeper.c */
 MUST_USE result tell_code(struct keeper *k, enum message_type type, uint64_t slot, const struct code_message *m);
 
-/* keeper_keys.c: opens everything and waits for it; *ret_what says what failed. */
+/* keys.c: opens everything and waits for it; *ret_what says what failed. */
 MUST_USE result keys_open(struct keeper *k, int tpm_fd, const char **ret_what);
 void keys_close(struct keeper *k);
 MUST_USE result keys_tell(struct keeper *k); /* KEYS to the core */
@@ -96,7 +96,7 @@ MUST_USE result chip_opened(struct keeper *k);
 void hsm_failed(struct keeper *k, const char *what, result r);
 void hsm_opened(struct keeper *k, result r);
 
-/* keeper_log.c */
+/* log.c */
 MUST_USE result log_resume(struct keeper *k, uint64_t slot, struct span fields);
 MUST_USE result log_append(struct keeper *k, struct span fields);
 MUST_USE result log_sign(struct keeper *k);
@@ -106,11 +106,11 @@ MUST_USE result log_quoted(struct keeper *k, int64_t now_ms);
 int64_t log_due_ms(const struct keeper *k); /* monotonic; INT64_MAX: nothing is */
 bool log_quote_is_stale(const struct keeper *k, int64_t now_ms);
 
-/* keeper_policy.c */
+/* policy.c */
 MUST_USE result policy_load(struct keeper *k, uint64_t slot, struct span fields);
 MUST_USE result epoch_load(struct keeper *k, uint64_t slot, struct span fields);
 
-/* keeper_mint.c */
+/* mint.c */
 MUST_USE result mint_begin(struct keeper *k, uint64_t slot, struct span fields);
 MUST_USE result mint_end(struct keeper *k, struct mint_work *w);
 void mint_next_on_chip(struct keeper *k); /* the first that waits goes to the TPM */

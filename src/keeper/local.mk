@@ -10,4 +10,4 @@ seb_keeper_SOURCES = \
 	src/keeper/memory.c src/keeper/memory.h \
 	src/keeper/mint.c src/keeper/policy.c \
 	src/keeper/vouched.c src/keeper/vouched.h
-seb_keeper_LDADD = $(HSM_LIBS) libattest.a libmint.a libtarget.a libpolicy.a libentry.a libmerkle.a liblink.a libsebconfig.a $(BASE_LIBS)
+seb_keeper_LDADD = $(HSM_LIBS) libattest.a libmint.a libscope.a libtarget.a libpolicy.a libentry.a libmerkle.a liblink.a libsebconfig.a $(BASE_LIBS)

@@ -26,7 +26,7 @@ MUST_USE result sebctl_export(struct sebctl_args *a);
 /* Takes its own argv (argv[0] is "fence") and returns the exit code. */
 int sebctl_fence(int argc, char **argv);
 
-/* sebctl_bus.c: asks the broker over the administration socket. ok where its status is "ok": the whole reply, which the caller
+/* bus.c: asks the broker over the administration socket. ok where its status is "ok": the whole reply, which the caller
  * owns. Else the code that it said. */
 MUST_USE result sebctl_ask(struct sebctl_args *a, const json_t *question, json_t **ret_reply);
 /* The text, flushed. */

@@ -2,10 +2,10 @@
  * when one dies. It holds no key, parses no message of an agent, and links neither the TPM's, the HSM's nor the bus's library.
  *
  *   supervisor.c         main: options, lock, start
- *   supervisor_spawn.c   descriptors, environment, fork and exec
- *   supervisor_run.c     the event loop, and the order of stopping
- *   supervisor_tpm.c     the TPM's descriptor, at the start and after it was lost
- *   supervisor_notify.c  systemd's readiness protocol */
+ *   spawn.c   descriptors, environment, fork and exec
+ *   run.c     the event loop, and the order of stopping
+ *   tpm.c     the TPM's descriptor, at the start and after it was lost
+ *   notify.c  systemd's readiness protocol */
 #ifndef SEB_SUPERVISOR_SUPERVISOR_H
 #define SEB_SUPERVISOR_SUPERVISOR_H
 
@@ -20,7 +20,7 @@ struct process {
     bool ready, ordered, killed, gone;
     int status; /* waitpid(2)'s, when gone */
 };
-struct tpm_line { /* supervisor_tpm.c */
+struct tpm_line { /* tpm.c */
     bool wanted;
     int64_t at_ms, given_ms; /* monotonic: when to try; when a descriptor was given last */
     int64_t delay_ms;
@@ -38,19 +38,19 @@ struct supervisor {
     struct tpm_line tpm;
 };
 
-/* supervisor_spawn.c. spawn_measure opens and measures the programs in libexec; spawn_all starts all four, then, wired. */
+/* spawn.c. spawn_measure opens and measures the programs in libexec; spawn_all starts all four, then, wired. */
 MUST_USE result spawn_measure(struct supervisor *s, const char *libexec);
 MUST_USE result spawn_all(struct supervisor *s);
 
-/* supervisor_run.c: until all processes are gone. *ret_orderly: they were asked to stop, and none failed. */
+/* run.c: until all processes are gone. *ret_orderly: they were asked to stop, and none failed. */
 MUST_USE result supervisor_run(struct supervisor *s, bool *ret_orderly);
 
-/* supervisor_tpm.c. tpm_unavailable. */
+/* tpm.c. tpm_unavailable. */
 MUST_USE result tpm_line_open(const char *path, int *ret_fd);
 void tpm_line_want(struct tpm_line *t, int64_t now_ms);
 MUST_USE result tpm_line_turn(struct tpm_line *t, const char *path, struct link *keeper, int64_t now_ms);
 
-/* supervisor_notify.c: sd_notify(3)'s protocol where $NOTIFY_SOCKET is set; else nothing. */
+/* notify.c: sd_notify(3)'s protocol where $NOTIFY_SOCKET is set; else nothing. */
 void notify(const char *state);
 
 #endif

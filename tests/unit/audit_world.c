@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "attest/quote.h"
-#include "target/target.h"
+#include "scope/scope.h"
 
 #define STEP_MS 5
 #define TEXT_MAX 131072
@@ -231,20 +231,6 @@ struct entry aw_read(struct audit_world *w, const struct aw_change *c, uint64_t 
     return e;
 }
 
-static struct target_mutation target_mutation_of(const struct contract *c)
-{
-    return (struct target_mutation){ .operation = c->mutation.operation,
-        .resource = c->mutation.resource,
-        .has_body = c->mutation.body.present,
-        .body_sha256 = c->mutation.body.sha256,
-        .body_length = c->mutation.body.length,
-        .media_type = c->mutation.body.present ? c->mutation.body.media_type : NULL,
-        .absent = c->pre.absent,
-        .has_etag = c->pre.has_etag,
-        .has_sha256 = c->pre.has_sha256,
-        .etag = c->pre.has_etag ? c->pre.etag : NULL };
-}
-
 static void decide(struct audit_world *w, struct facts *f, struct decision_entry *d)
 {
     struct refusal refusal = { 0 };
@@ -271,7 +257,7 @@ struct entry aw_decision(struct audit_world *w, const struct aw_change *c, uint6
 {
     struct target_facts target = { .kind = "http", .prefix = "https://docs.example/" };
     struct live_facts live = { .exists = true, .has_etag = true, .etag = "\"v1\"", .sha256 = sha256(SPAN(old_body)) };
-    struct target_mutation m = target_mutation_of(&c->certificate.contract);
+    struct target_mutation m = scope_mutation(&c->certificate.contract, NULL);
     struct entry e = { .type = ENTRY_DECISION, .time = w->now_ms };
     struct decision_entry *d = &e.decision;
     target.scope = target_scope(target.kind, target.prefix, &m);

@@ -11,7 +11,7 @@
 #include "merkle/merkle.h"
 #include "mint/mint.h"
 #include "policy/documents.h"
-#include "target/target.h"
+#include "scope/scope.h"
 
 static bool is_digest(const struct digest *d, const json_t *v, const char *name)
 {
@@ -132,24 +132,6 @@ static void check_quotes(struct checks *c)
     }
 }
 
-static struct target_mutation mutation_of(const struct contract *c, const char *live_etag)
-{
-    return (struct target_mutation){
-        .operation = c->mutation.operation,
-        .resource = c->mutation.resource,
-        .has_body = c->mutation.body.present,
-        .body_sha256 = c->mutation.body.sha256,
-        .body_length = c->mutation.body.length,
-        .media_type = c->mutation.body.present ? c->mutation.body.media_type : NULL,
-        .absent = c->pre.absent,
-        .has_etag = c->pre.has_etag,
-        .has_sha256 = c->pre.has_sha256,
-        .etag = c->pre.has_etag ? c->pre.etag
-                : *live_etag    ? live_etag
-                                : NULL,
-    };
-}
-
 static result claims_of(const json_t *v, struct buf *out)
 {
     struct contract contract;
@@ -158,7 +140,8 @@ static result claims_of(const json_t *v, struct buf *out)
     AUTO_JSON *target = json_object();
     TRY(contract_parse(span_text(vector_text(v, "contract")), &contract));
     TRY(entry_read(span_text(vector_text(v, "entry")), &e));
-    struct target_mutation m = mutation_of(&contract, vector_text(v, "live_etag"));
+    const char *live_etag = vector_text(v, "live_etag");
+    struct target_mutation m = scope_mutation(&contract, *live_etag ? live_etag : NULL);
     enum call_use use = span_is(span_text(vector_text(v, "use")), "read") ? CALL_READ : CALL_MUTATE;
     TRY(target_plan("http", use, &m, &plan));
     TRY(target_claims("http", use, &m, &plan, target));
