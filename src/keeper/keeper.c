@@ -10,7 +10,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-#define MESSAGES_A_TURN 256 /* before the hardware's threads are looked at again */
+#define MESSAGES_A_TURN 8 /* before the hardware's answers are looked at again: what they let go on then does, beside the rest */
 
 result tell_code(struct keeper *k, enum message_type type, uint64_t slot, const struct code_message *m)
 {
