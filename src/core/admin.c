@@ -107,9 +107,18 @@ static void put_in_force(struct core *c, struct admin *a)
     }
 }
 
+static result record(struct core *c, struct admin *a);
+
+/* A statement that is in force has to be in the log before any decision under it: where the disk refused it, it goes into the very
+ * next commit, ahead of all that comes later, and whoever loads it waits. */
 static void recorded(struct ticket *t, result r)
 {
     struct admin *a = t->context;
+    if (code_of(r) == E_disk) {
+        r = record(a->core, a);
+        if (is_ok(r))
+            return;
+    }
     if (is_ok(r))
         reply_code(a->core, a->slot, "ok", NULL, E_ok);
     else

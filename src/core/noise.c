@@ -23,6 +23,7 @@ result noise_write(struct core *c)
     e.noise.until = e.time;
     if (!c->noise_due_ms)
         return OK;
+    TRY(journal_health(c->journal)); /* a commit that fails would lose the counts: they wait */
     for (unsigned code = 0; code < E_CODES && e.noise.n < NOISE_CODES; code++) {
         if (!c->noise[code])
             continue;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #define STOP_WORKS_MS 3000 /* for what is under way */
-#define STOP_ALL_MS 4500 /* the supervisor kills after 5 s */
+#define STOP_ALL_MS 4500 /* less than the supervisor's patience with the core */
 
 static int64_t earlier(int64_t a, int64_t b)
 {
