@@ -1,5 +1,5 @@
-/* What an approved policy is, as digests (TPM 2.0 Part 1, section 19.7; Part 3, section 23): computed by whoever approves, verifies or
- * audits, without a TPM. Pure. docs/formats.md, "Approval". */
+/* What an approved policy is, as digests (TPM 2.0 Part 1, section 19.7; Part 3, section 23): computed by whoever approves, verifies
+ * or audits, without a TPM. Pure. docs/formats.md, "Approval". */
 #ifndef SEB_ATTEST_POLICY_DIGEST_H
 #define SEB_ATTEST_POLICY_DIGEST_H
 
@@ -28,13 +28,14 @@ struct approved_state {
     const struct pubkey *lease; /* the verifier's key of that one use */
 };
 /* The approved policyDigest: TPM2_PolicyPCR, TPM2_PolicyNV (EQ, 8 bytes at offset 0), TPM2_PolicySigned with an empty policyRef, in
- * this order: were the counter first, a session that checked it before it moved could be finished afterwards. bad_value, bad_key. */
+ * this order: were the counter first, a session that checked it before it moved could be finished afterwards. bad_value, bad_key.
+ */
 MUST_USE result approved_policy(const struct approved_state *s, struct digest *ret);
 
 /* aHash of TPM2_PolicyAuthorize (Part 3, section 23.16): what the policy key signs. */
 struct digest approval_hash(const struct digest *policy, const struct digest *ref);
-/* aHash of TPM2_PolicySigned (Part 3, section 23.3) with expiration -seconds and empty cpHash and policyRef: what the lease key signs.
- * seconds must lie within 1 to 86400: bad_value. */
+/* aHash of TPM2_PolicySigned (Part 3, section 23.3) with expiration -seconds and empty cpHash and policyRef: what the lease key
+ * signs. seconds must lie within 1 to 86400: bad_value. */
 MUST_USE result lease_hash(const uint8_t nonce[32], uint32_t seconds, struct digest *ret);
 
 #endif
