@@ -10,7 +10,8 @@
 struct hsm_key; /* opaque; used by one thread at a time, the thread that opened its backend */
 
 /* ES256 over a SHA-256 digest: raw r and s (FIPS 186-5; TPM 2.0 Part 3, TPM2_Sign; PKCS#11 CKM_ECDSA). tpm_refused,
- * tpm_unavailable, hsm_refused, hsm_unavailable; after tpm_unavailable everything of that TPM is closed and opened anew. */
+ * tpm_unavailable, hsm_refused, hsm_unavailable; after tpm_unavailable everything of that TPM is closed and opened anew. Of a
+ * guarded key also the guard's refusals (hsm/tpm_guard.h), after which nothing has to be closed. */
 MUST_USE result hsm_sign(struct hsm_key *k, const struct digest *d, uint8_t ret_raw[SIGNATURE_SIZE]);
 struct pubkey *hsm_public(struct hsm_key *k); /* lives as long as the key */
 const char *hsm_backend(const struct hsm_key *k); /* "tpm", "pkcs11" */

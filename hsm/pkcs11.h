@@ -10,7 +10,8 @@ struct p11_token; /* opaque */
 struct p11_args {
     const char *module; /* absolute path */
     const char *token; /* label */
-    const char *pin_file; /* path, or "credential:NAME" for $CREDENTIALS_DIRECTORY/NAME */
+    const char *pin_file; /* path, or "credential:NAME" for $CREDENTIALS_DIRECTORY/NAME; used where pin is NULL */
+    struct secret *pin; /* borrowed: p11_open keeps a copy on locked pages of its own */
 };
 MUST_USE result p11_open(const struct p11_args *args, struct p11_token **ret);
 void p11_close(struct p11_token *t); /* accepts NULL */

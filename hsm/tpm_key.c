@@ -128,8 +128,11 @@ result tpm_attestation_key(struct tpm *t, uint32_t handle, struct hsm_key **ret)
     return OK;
 }
 
-result tpm_signing_key(struct tpm *t, uint32_t handle, struct hsm_key *attestation, struct hsm_key **ret)
+result tpm_signing_key(
+    struct tpm *t, uint32_t handle, struct hsm_key *attestation, struct tpm_guard *guard, struct hsm_key **ret)
 {
+    if (guard)
+        return fail(E_unsupported);
     AUTO_KEY *k = NULL;
     if (attestation->kind != HSM_TPM)
         return fail(E_unsupported);

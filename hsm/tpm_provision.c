@@ -173,8 +173,11 @@ static result keep(const struct place *at, ESYS_TR tr)
     return span_equal(buf_span(&there), buf_span(&filed)) ? OK : fail(E_key_mismatch);
 }
 
-result tpm_provision(struct tpm *t, enum tpm_role role, uint32_t handle, const char *pem_path, bool *ret_made)
+result tpm_provision(struct tpm *t, enum tpm_role role, uint32_t handle, const char *pem_path,
+    const struct digest *key_policy, bool *ret_made)
 {
+    if (key_policy)
+        return fail(E_unsupported);
     const struct place at = place_of(t, role, handle, pem_path);
     ESYS_TR there;
     result found = tpm_persistent(t, handle, &there);

@@ -34,7 +34,13 @@ struct config {
     int64_t in_flight_per_agent, refusals_per_minute_per_agent; /* of the core */
     char tpm[256]; /* path of device or swtpm socket */
     uint32_t handle_attestation, handle_record, handle_mint; /* persistent handles */
-    uint32_t pcr_mask; /* quoted PCRs of the SHA-256 bank */
+    uint32_t handle_mint_other; /* of every second epoch's mint key; 0 as handle_mint where it is in an HSM */
+    uint32_t handle_pin; /* the HSM's PIN, sealed */
+    uint32_t nv_epoch, nv_anchor; /* NV indices: the revocation epoch's counter, the log's anchor */
+    uint32_t pcr_mask; /* quoted PCRs of the SHA-256 bank; measured_pcr is one of them */
+    int64_t measured_pcr, epoch_pcr; /* what the broker measures; what an epoch extends, outside of any policy */
+    int64_t anchor_every; /* checkpoints between two anchors */
+    char firmware_log[256], ima_log[256]; /* the kernel's event logs */
     bool mint_in_hsm;
     char module[256], token[33], pin_file[256], mint_label[65];
     int64_t hsm_sessions; /* threads that mint, 1 to 16 */
@@ -55,14 +61,27 @@ MUST_USE result config_origin(const struct config *c, struct buf *out);
 MUST_USE result config_state_path(const struct config *c, const char *file, struct buf *out); /* with NUL */
 
 /* What init recorded: state_dir/instance.json. */
+#define INSTANCE_RETIRED 64
+#define INSTANCE_ROLES 3
+extern const char *const instance_roles[INSTANCE_ROLES]; /* "attestation", "record", "mint": enum key_role's order */
 struct instance {
     char domain[129], instance[65];
-    struct pubkey *key[3]; /* attestation, record, mint: enum key_role's order; owned */
+    struct pubkey *key[INSTANCE_ROLES]; /* attestation, record, mint; owned */
+    int64_t mint_epoch; /* the revocation epoch that the mint key is for; -1: not bound to one yet */
+    unsigned retired_n; /* keys that were, oldest first: what they signed is still to be verified */
+    struct {
+        unsigned role;
+        struct pubkey *key; /* owned */
+    } retired[INSTANCE_RETIRED];
 };
 /* key_missing where it isn't there, key_mismatch where it is another instance's. */
 MUST_USE result instance_load(const struct config *c, struct instance *ret);
 /* exists where another is there; the same content: ok, and *ret_made false. */
 MUST_USE result instance_write(const struct config *c, const struct instance *i, bool *ret_made);
+/* In the place of what is there, at once. */
+MUST_USE result instance_update(const struct config *c, const struct instance *i);
+/* One more retired key, newest last; the oldest mint key makes room, and where there is none too_long. Held. Known already: ok. */
+MUST_USE result instance_retire(struct instance *i, unsigned role, struct pubkey *key);
 void instance_free(struct instance *i);
 
 /* Makes run_dir (0755: agents reach their socket through it) and state_dir (0700) where they aren't there. Refused (no_config,

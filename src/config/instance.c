@@ -7,7 +7,7 @@
 
 #define INSTANCE_MAX 4096
 
-static const char *const key_names[3] = { "attestation", "record", "mint" };
+const char *const instance_roles[INSTANCE_ROLES] = { "attestation", "record", "mint" };
 
 static result path_of(const struct config *c, struct buf *out)
 {
@@ -22,7 +22,7 @@ static result keys_read(const json_t *o, struct instance *i)
     TRY(json_closed(keys, names));
     for (unsigned n = 0; n < 3; n++) {
         const json_t *jwk;
-        TRY(json_object_at(keys, key_names[n], &jwk));
+        TRY(json_object_at(keys, instance_roles[n], &jwk));
         TRY(pubkey_from_jwk(jwk, &i->key[n]));
     }
     return OK;
@@ -78,7 +78,7 @@ static result instance_text(const struct instance *i, struct buf *out)
     for (unsigned n = 0; n < 3; n++) {
         json_t *jwk = NULL;
         TRY(pubkey_jwk(i->key[n], &jwk));
-        TRY(json_put_new(keys, key_names[n], jwk));
+        TRY(json_put_new(keys, instance_roles[n], jwk));
     }
     TRY(json_canonical(o, out));
     return buf_text(out, "\n");

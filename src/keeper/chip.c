@@ -77,12 +77,12 @@ static result open_all(struct side *s, struct open_work *w)
     TRY(tpm_attestation_key(s->tpm, c->handle_attestation, &s->key[ROLE_ATTESTATION]));
     TRY(check_key(s, ROLE_ATTESTATION, &w->evidence[ROLE_ATTESTATION]));
     w->what = "the record key";
-    TRY(tpm_signing_key(s->tpm, c->handle_record, s->key[ROLE_ATTESTATION], &s->key[ROLE_RECORD]));
+    TRY(tpm_signing_key(s->tpm, c->handle_record, s->key[ROLE_ATTESTATION], NULL, &s->key[ROLE_RECORD]));
     TRY(check_key(s, ROLE_RECORD, &w->evidence[ROLE_RECORD]));
     if (c->mint_in_hsm)
         return OK;
     w->what = "the mint key";
-    TRY(tpm_signing_key(s->tpm, c->handle_mint, s->key[ROLE_ATTESTATION], &s->key[ROLE_MINT]));
+    TRY(tpm_signing_key(s->tpm, c->handle_mint, s->key[ROLE_ATTESTATION], NULL, &s->key[ROLE_MINT]));
     return check_key(s, ROLE_MINT, &w->evidence[ROLE_MINT]);
 }
 

@@ -49,7 +49,7 @@ static result open_tpm_key(struct init *i, unsigned which)
 {
     uint32_t handle = handle_of(i->config, which);
     return which == ATTESTATION ? tpm_attestation_key(i->tpm, handle, &i->key[which])
-                                : tpm_signing_key(i->tpm, handle, i->key[ATTESTATION], &i->key[which]);
+                                : tpm_signing_key(i->tpm, handle, i->key[ATTESTATION], NULL, &i->key[which]);
 }
 
 /* What init once recorded is what the log's auditors know: in its place no new key is made, only the same one put back from its
@@ -64,7 +64,7 @@ static result tpm_key(struct init *i, unsigned which)
     const char *pem = (const char *)path.p;
     if (i->known && access(pem, F_OK) != 0)
         return open_tpm_key(i, which);
-    TRY(tpm_provision(i->tpm, roles[which], handle_of(i->config, which), pem, &i->made[which]));
+    TRY(tpm_provision(i->tpm, roles[which], handle_of(i->config, which), pem, NULL, &i->made[which]));
     return open_tpm_key(i, which);
 }
 

@@ -88,7 +88,7 @@ static result key_open(const struct signer_place *p, struct signer *s)
     if (p->tpm) {
         TRY(chip_open(p, s, &handles));
         TRY(tpm_attestation_key(s->tpm, handles.attestation, &s->attestation));
-        return tpm_signing_key(s->tpm, handles.key, s->attestation, &s->key);
+        return tpm_signing_key(s->tpm, handles.key, s->attestation, NULL, &s->key);
     }
     TRY(token_open(p, s));
     return p11_key(s->token, p->key, &s->key);
@@ -122,9 +122,9 @@ static result chip_provision(const struct signer_place *p, struct signer *s, boo
     TRY(buf_printf(&pem, "%s/%s-%08x.pem", p->folder, p->blob, (unsigned)handles.key));
     TRY(buf_u8(&attestation_pem, 0));
     TRY(buf_u8(&pem, 0));
-    TRY(tpm_provision(s->tpm, TPM_ATTESTATION, handles.attestation, (const char *)attestation_pem.p, &made_attestation));
+    TRY(tpm_provision(s->tpm, TPM_ATTESTATION, handles.attestation, (const char *)attestation_pem.p, NULL, &made_attestation));
     /* An ordinary signing key like the mint key, which the role says how to make. */
-    return tpm_provision(s->tpm, TPM_MINT, handles.key, (const char *)pem.p, ret_made);
+    return tpm_provision(s->tpm, TPM_MINT, handles.key, (const char *)pem.p, NULL, ret_made);
 }
 
 result signer_provision(const struct signer_place *p, bool *ret_made)

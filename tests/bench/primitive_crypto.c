@@ -45,7 +45,7 @@ void primitive_tpm(const struct primitive_args *a)
     must(tpm_connect(a->config->tpm, &fd, &transport), "the TPM");
     must(tpm_open(fd, transport, &t), "the TPM");
     must(tpm_attestation_key(t, a->config->handle_attestation, &attestation), "attestation key");
-    must(tpm_signing_key(t, a->config->handle_record, attestation, &record), "record key");
+    must(tpm_signing_key(t, a->config->handle_record, attestation, NULL, &record), "record key");
     measure(&(struct measure){ .name = "tpm_sign", .rounds = a->rounds, .once = sign_once, .context = record });
     hsm_close(record);
     hsm_close(attestation);

@@ -98,7 +98,7 @@ static result bench_tpm(char **argv)
     TRY(tpm_connect(argv[0], &fd, &transport));
     TRY(tpm_open(fd, transport, &t));
     TRY(tpm_attestation_key(t, (uint32_t)strtoul(argv[1], NULL, 0), &ak));
-    TRY(tpm_signing_key(t, (uint32_t)strtoul(argv[2], NULL, 0), ak, &record));
+    TRY(tpm_signing_key(t, (uint32_t)strtoul(argv[2], NULL, 0), ak, NULL, &record));
     struct bench b = { .key = record, .digest = sha256(span_text("bench")) };
     TRY(measure("TPM sign, password session", &b, sign));
     TRY(salted(t, &b));

@@ -62,7 +62,7 @@ static result do_provision(struct driver *d)
 {
     static const enum tpm_role roles[] = { ['a'] = TPM_ATTESTATION, ['r'] = TPM_RECORD, ['m'] = TPM_MINT };
     bool made;
-    TRY(tpm_provision(d->tpm, roles[(unsigned)d->word[1][0]], number(d->word[2]), d->word[3], &made));
+    TRY(tpm_provision(d->tpm, roles[(unsigned)d->word[1][0]], number(d->word[2]), d->word[3], NULL, &made));
     snprintf(d->note, sizeof d->note, made ? "made" : "kept");
     return OK;
 }
@@ -78,7 +78,7 @@ static result do_key(struct driver *d)
 {
     hsm_close(d->key);
     d->key = NULL;
-    return tpm_signing_key(d->tpm, number(d->word[1]), d->ak, &d->key);
+    return tpm_signing_key(d->tpm, number(d->word[1]), d->ak, NULL, &d->key);
 }
 
 static result sign_and_verify(struct hsm_key *k, unsigned n)

@@ -147,13 +147,13 @@ static void provision_tpm(struct room *r)
         char path[256];
         bool made;
         snprintf(path, sizeof path, "%s/%s", r->work, pem[i]);
-        must_ok(tpm_provision(t, (enum tpm_role)i, handle[i], path, &made), pem[i]);
+        must_ok(tpm_provision(t, (enum tpm_role)i, handle[i], path, NULL, &made), pem[i]);
     }
     must_ok(tpm_attestation_key(t, handle[0], &attestation), "attestation key");
-    must_ok(tpm_signing_key(t, handle[1], attestation, &key), "record key");
+    must_ok(tpm_signing_key(t, handle[1], attestation, NULL, &key), "record key");
     take_public(r, ROLE_RECORD, key);
     if (!r->mint_in_hsm) {
-        must_ok(tpm_signing_key(t, handle[2], attestation, &key), "mint key");
+        must_ok(tpm_signing_key(t, handle[2], attestation, NULL, &key), "mint key");
         take_public(r, ROLE_MINT, key);
     }
     take_public(r, ROLE_ATTESTATION, attestation);

@@ -129,7 +129,7 @@ static void provision_other(struct room *r, const char *path)
         char pem[160];
         bool made;
         snprintf(pem, sizeof pem, "%s.%u.pem", path, i);
-        must_ok(tpm_provision(t, (enum tpm_role)i, handle[i], pem, &made), pem);
+        must_ok(tpm_provision(t, (enum tpm_role)i, handle[i], pem, NULL, &made), pem);
     }
     tpm_close(t);
 }
