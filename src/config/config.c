@@ -23,6 +23,11 @@
         .name = #member, .type = MEMBER_HANDLE, C(handle_##member), .number = (standard), \
         .where = "tpm.handles." #member ": \"0x81000000\" to \"0x817fffff\", as a string" \
     }
+#define VERIFIER_PATH_ROW(member)                                                     \
+    {                                                                                 \
+        .name = #member, .type = MEMBER_PATH, .required = true, C(verifier_##member), \
+        .where = "bus.verifier." #member PATH_WORDS("255")                            \
+    }
 
 /* clang-format off: a row a line, or two where it must be. */
 static const struct member top_members[] = {
@@ -44,6 +49,18 @@ static const struct member bus_members[] = {
         .type = MEMBER_NAME,
         C(agents_group),
         .where = "bus.agents_group: a group's name, 1 to 32" NAME_WORDS },
+    { .name = "verifier" },
+};
+static const struct member verifier_members[] = {
+    { .name = "listen",
+        .type = MEMBER_NAME,
+        .also = ":[]*",
+        .required = true,
+        C(verifier_listen),
+        .where = "bus.verifier.listen: host:port" },
+    VERIFIER_PATH_ROW(certificate),
+    VERIFIER_PATH_ROW(key),
+    VERIFIER_PATH_ROW(ca),
 };
 static const struct member limit_members[] = {
     INT_ROW(pipes, 256, 1, 4096),
@@ -101,6 +118,16 @@ static result socket_standard(const struct config *c, const char *name, char *fi
     return span_copy(buf_span(&path), field, path.n); /* zeroed by calloc: the NUL is there */
 }
 
+static result verifier_read(const json_t *o, struct config *c, const char **ret_where)
+{
+    c->has_verifier_door = json_has(o, "verifier");
+    if (!c->has_verifier_door)
+        return OK;
+    TRY(members_read(json_object_get(o, "verifier"), MEMBERS(verifier_members), c,
+        "bus.verifier: an object of ca, certificate, key and listen", ret_where));
+    return is_host_port(span_text(c->verifier_listen), true) ? OK : no_config("bus.verifier.listen: host:port", ret_where);
+}
+
 static result bus_read(const json_t *o, struct config *c, const char **ret_where)
 {
     TRY(members_read(o, MEMBERS(bus_members), c, "bus: an object with no other members than sebd.json(5) has", ret_where));
@@ -110,7 +137,7 @@ static result bus_read(const json_t *o, struct config *c, const char **ret_where
         return no_config("run_dir" PATH_WORDS("95"), ret_where);
     if (span_is(span_text(c->agents_socket), c->admin_socket))
         return no_config("bus.admin_socket: another than bus.agents_socket", ret_where);
-    return OK;
+    return verifier_read(o, c, ret_where);
 }
 
 static result pcrs_read(const json_t *o, struct config *c, const char **ret_where)

@@ -30,6 +30,9 @@ struct config {
     char domain[129], instance[65];
     char state_dir[200], run_dir[100]; /* database and instance.json; sockets and lock */
     char agents_socket[108], admin_socket[108], agents_group[33]; /* paths; group "" for root's */
+    bool has_verifier_door; /* bus.verifier: */
+    char verifier_listen[128]; /* host:port */
+    char verifier_certificate[256], verifier_key[256], verifier_ca[256]; /* PEM files: the front's TLS, no key of the broker */
     int64_t pipes, in_flight_per_uid, rate_per_s_per_uid; /* of the bus */
     int64_t in_flight_per_agent, refusals_per_minute_per_agent; /* of the core */
     char tpm[256]; /* path of device or swtpm socket */

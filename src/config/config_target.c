@@ -57,33 +57,6 @@ static const struct member http_fence_members[] = {
 };
 /* clang-format on */
 
-/* The port after the last colon: 1 to 65535, without leading zeros. */
-static bool is_port(struct span s)
-{
-    long port = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] < '0' || s.p[i] > '9' || s.n > 5)
-            return false;
-        port = port * 10 + (s.p[i] - '0');
-    }
-    return s.n && s.p[0] != '0' && port <= 65535;
-}
-
-static bool is_host_port(struct span s, bool port_required)
-{
-    size_t colon = s.n;
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] == ':')
-            colon = i;
-    struct span host = span_part(s, 0, colon);
-    bool in_brackets = host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']';
-    if (s.n && s.p[0] == '[' && s.p[s.n - 1] == ']')
-        return !port_required && is_name(span_part(s, 1, s.n - 2), ":"); /* the last colon is the address's own */
-    if (colon == s.n ? port_required : !is_port(span_part(s, colon + 1, s.n)))
-        return false;
-    return in_brackets ? is_name(span_part(host, 1, host.n - 2), ":") : is_name(host, "*");
-}
-
 /* RFC 9110 section 4.2.2, without user information; RFC 3986 section 3.3's plain characters, no dot or empty segment, '/' at the
  * end. */
 static bool is_https_prefix(struct span s)

@@ -101,6 +101,33 @@ static bool put_standard(const struct member *m, uint8_t *field)
     return true;
 }
 
+/* The port after the last colon: 1 to 65535, without leading zeros. */
+static bool is_port(struct span s)
+{
+    long port = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9' || s.n > 5)
+            return false;
+        port = port * 10 + (s.p[i] - '0');
+    }
+    return s.n && s.p[0] != '0' && port <= 65535;
+}
+
+bool is_host_port(struct span s, bool port_required)
+{
+    size_t colon = s.n;
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] == ':')
+            colon = i;
+    struct span host = span_part(s, 0, colon);
+    bool in_brackets = host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']';
+    if (s.n && s.p[0] == '[' && s.p[s.n - 1] == ']')
+        return !port_required && is_name(span_part(s, 1, s.n - 2), ":"); /* the last colon is the address's own */
+    if (colon == s.n ? port_required : !is_port(span_part(s, colon + 1, s.n)))
+        return false;
+    return in_brackets ? is_name(span_part(host, 1, host.n - 2), ":") : is_name(host, "*");
+}
+
 static bool is_known(const struct member *table, unsigned n, const char *name)
 {
     for (unsigned i = 0; i < n; i++)

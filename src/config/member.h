@@ -32,5 +32,7 @@ MUST_USE result members_read(
 MUST_USE result no_config(const char *where, const char **ret_where);
 bool is_name(struct span s, const char *also);
 bool is_plain_path(struct span s);
+/* A name, an IPv4 address, an IPv6 address in brackets, or "*"; then a port. */
+bool is_host_port(struct span s, bool port_required);
 
 #endif

@@ -5,10 +5,11 @@
 #include "bus/bus.h"
 #include "link/link.h"
 
-enum front_door { DOOR_AGENTS, DOOR_ADMIN, DOORS };
-#define SLOTS_AGENTS 1000u
+enum front_door { DOOR_AGENTS, DOOR_ADMIN, DOOR_VERIFIER /* where one is configured */, DOORS };
+#define SLOTS_AGENTS 992u
 #define SLOTS_ADMIN 16u
-#define SLOTS (SLOTS_AGENTS + SLOTS_ADMIN)
+#define SLOTS_VERIFIER 8u
+#define SLOTS (SLOTS_AGENTS + SLOTS_ADMIN + SLOTS_VERIFIER)
 /* All that may wait fits the link's queue, so that a slow core makes agents wait and ends nothing. No message to the core is larger
  * than the frame that it comes from, but for its header. */
 _Static_assert(SLOTS *(BUS_FRAME_MAX + 64u) <= LINK_QUEUE_MAX, "a full front overruns the link's queue");
