@@ -28,6 +28,18 @@ const char *child_name(enum child_role role)
     return (unsigned)role < CHILDREN ? names[role] : "child";
 }
 
+const char *child_program(unsigned role)
+{
+    static const char *const names[CHILDREN + 1] = {
+        [CHILD_FRONT] = "seb-front",
+        [CHILD_CORE] = "seb-core",
+        [CHILD_KEEPER] = "seb-keeper",
+        [CHILD_RUNNER] = "seb-runner",
+        [CHILDREN] = "sebd",
+    };
+    return role <= CHILDREN ? names[role] : "seb";
+}
+
 static result fail_errno(void)
 {
     return fail_foreign(E_io, FOREIGN_ERRNO, (uint32_t)errno);
@@ -63,38 +75,53 @@ static result ignore_signals(void)
 }
 
 /* The offset of a memfd is shared by all who hold it: pread. */
-static result read_config(struct buf *text)
+static result read_sealed(int fd, struct buf *text)
 {
     const int wanted = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
     struct stat st;
     uint8_t *to;
-    int seals = fcntl(FD_CONFIG, F_GET_SEALS);
-    if (seals < 0 || fstat(FD_CONFIG, &st) != 0)
+    int seals = fcntl(fd, F_GET_SEALS);
+    if (seals < 0 || fstat(fd, &st) != 0)
         return fail_errno();
-    if ((seals & wanted) != wanted || st.st_size <= 0 || st.st_size > CONFIG_MAX)
+    if ((seals & wanted) != wanted || st.st_size <= 0 || (size_t)st.st_size > text->max)
         return fail(E_no_config);
     size_t n = (size_t)st.st_size;
     TRY(buf_room(text, n, &to));
     for (size_t at = 0; at < n;) {
-        ssize_t got = pread(FD_CONFIG, to + at, n - at, (off_t)at);
+        ssize_t got = pread(fd, to + at, n - at, (off_t)at);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
             return got < 0 ? fail_errno() : fail(E_truncated);
         at += (size_t)got;
     }
-    return close(FD_CONFIG) == 0 ? OK : fail_errno();
+    return close(fd) == 0 ? OK : fail_errno();
 }
 
 static result load_config(struct config **ret)
 {
     AUTO_BUF text = BUF(CONFIG_MAX);
     const char *where = "";
-    TRY(read_config(&text));
+    TRY(read_sealed(FD_CONFIG, &text));
     result r = config_parse(buf_span(&text), ret, &where);
     if (!is_ok(r))
         log_line(LOG_ERROR, "configuration: %s", where);
     return r;
+}
+
+static result load_measured(struct child *c)
+{
+    AUTO_BUF text = BUF(CHILD_MEASURED_TEXT_MAX);
+    AUTO_JSON *o = NULL;
+    const char *names[CHILDREN + 2] = { NULL };
+    for (unsigned i = 0; i <= CHILDREN; i++)
+        names[i] = child_program(i);
+    TRY(read_sealed(FD_KEEPER_MEASURED, &text));
+    TRY(json_strict(buf_span(&text), CHILD_MEASURED_TEXT_MAX, &o));
+    TRY(json_closed(o, names));
+    for (unsigned i = 0; i <= CHILDREN; i++)
+        TRY(json_digest_at(o, names[i], &c->measured[i]));
+    return OK;
 }
 
 static result begin(enum child_role role, struct child *c)
@@ -109,7 +136,8 @@ static result begin(enum child_role role, struct child *c)
         if (fcntl(fd, F_GETFD) >= 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
             return fail_errno();
     TRY(link_new(FD_CONTROL, LINK_CONTROL, END_SECOND, &c->control));
-    return load_config(&c->config);
+    TRY(load_config(&c->config));
+    return role == CHILD_KEEPER ? load_measured(c) : OK;
 }
 
 struct child child_begin(enum child_role role)

@@ -13,9 +13,11 @@
 #include "link/link.h"
 
 enum child_role { CHILD_FRONT, CHILD_CORE, CHILD_KEEPER, CHILD_RUNNER, CHILDREN };
-/* "front", "core", "keeper", "runner"; the program is seb-<name>. */
+/* "front", "core", "keeper", "runner". */
 const char *child_name(enum child_role role);
-/* Descriptors of a child, by role. The configuration is a sealed memfd. */
+/* The program's name: "seb-front", …; CHILDREN: "sebd", who starts them. So the supervisor's measurements are named too. */
+const char *child_program(unsigned role);
+/* Descriptors of a child, by role. The configuration and the measurements are sealed memfds. */
 enum child_fd {
     FD_CONFIG = 3,
     FD_CONTROL = 4,
@@ -29,8 +31,10 @@ enum child_fd {
     FD_RUNNER_KEEPER = 5,
     FD_RUNNER_CORE = 6, /* runner */
     FD_LOCK = 8, /* every child: only held open, so that the instance stays locked until the last one is gone */
+    FD_KEEPER_MEASURED = 9, /* keeper: {program: SHA-256 of its file, …}, RFC 8785 form, of all programs (child_program) */
 };
-#define CHILD_FDS (FD_LOCK + 1)
+#define CHILD_FDS (FD_KEEPER_MEASURED + 1)
+#define CHILD_MEASURED_TEXT_MAX 1024
 /* Exit codes of child_abort. */
 enum child_exit { CHILD_EXIT_ABORT = 70, CHILD_EXIT_PEER_GONE = 71 };
 
@@ -38,6 +42,7 @@ struct child {
     struct config *config;
     struct link *control;
     int tpm; /* of the keeper: FD_KEEPER_TPM, or -1 where it was missing at the start */
+    struct digest measured[CHILDREN + 1]; /* of the keeper: the programs' files, by role; last sebd's own */
 };
 /* Hardens the process (no dumps, dies with the supervisor), reads the configuration, opens the control link. Ends the process with
  * a message and exit code 70 on failure. Call it before the first thread and the first descriptor. Sandboxing (seccomp, Landlock,

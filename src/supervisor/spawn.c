@@ -41,7 +41,7 @@ static const struct wire {
 struct plumbing {
     int pair[PAIRS][2];
     int control[CHILDREN][2]; /* the supervisor's end, the child's */
-    int config, tpm, null;
+    int config, measured, tpm, null;
 };
 
 static result fail_errno(void)
@@ -91,9 +91,8 @@ static result open_measured(const char *path, const char *name, int *ret_fd, str
 
 result spawn_measure(struct supervisor *s, const char *libexec)
 {
-    struct digest own;
     int self;
-    TRY(open_measured("/proc/self/exe", "sebd", &self, &own));
+    TRY(open_measured("/proc/self/exe", "sebd", &self, &s->measured));
     close(self);
     for (unsigned i = 0; i < CHILDREN; i++) {
         struct process *p = &s->process[i];
@@ -107,9 +106,9 @@ result spawn_measure(struct supervisor *s, const char *libexec)
     return OK;
 }
 
-static result seal_config(struct span text, int *ret_fd)
+static result seal(const char *name, struct span text, int *ret_fd)
 {
-    int fd = memfd_create("seb-config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
         return fail_errno();
     *ret_fd = fd;
@@ -120,6 +119,20 @@ static result seal_config(struct span text, int *ret_fd)
         at += put > 0 ? (size_t)put : 0;
     }
     return fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == 0 ? OK : fail_errno();
+}
+
+/* {"sebd":digest,"seb-front":digest,…}: of the very files that are executed (child.h). */
+static result seal_measured(const struct supervisor *s, int *ret_fd)
+{
+    AUTO_JSON *o = json_object();
+    AUTO_BUF text = BUF(CHILD_MEASURED_TEXT_MAX);
+    if (!o)
+        return fail(E_no_memory);
+    TRY(json_put_digest(o, child_program(CHILDREN), &s->measured));
+    for (unsigned i = 0; i < CHILDREN; i++)
+        TRY(json_put_digest(o, child_program(i), &s->process[i].measured));
+    TRY(json_canonical(o, &text));
+    return seal("seb-measured", buf_span(&text), ret_fd);
 }
 
 /* unix(7): a packet has to fit the sender's buffer, whose default bounds it at 208 KiB with what else is on the way. Beyond
@@ -153,6 +166,7 @@ static void plumbing_free(struct plumbing *p)
         for (unsigned end = 0; end < 2; end++)
             close_fd(&p->control[i][end]);
     close_fd(&p->config);
+    close_fd(&p->measured);
     close_fd(&p->tpm);
     close_fd(&p->null);
 }
@@ -163,7 +177,8 @@ static result plumbing_make(struct supervisor *s, struct plumbing *p)
         TRY(make_pair(p->pair[i]));
     for (unsigned i = 0; i < CHILDREN; i++)
         TRY(make_pair(p->control[i]));
-    TRY(seal_config(buf_span(&s->config_text), &p->config));
+    TRY(seal("seb-config", buf_span(&s->config_text), &p->config));
+    TRY(seal_measured(s, &p->measured));
     p->null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (p->null < 0)
         return fail_errno();
@@ -176,12 +191,14 @@ static result plumbing_make(struct supervisor *s, struct plumbing *p)
 /* In the child, from here to its exec. Each is first moved out of the way of the numbers that are filled. */
 static result place_fds(enum child_role role, const struct supervisor *s, const struct plumbing *p)
 {
-    int give[CHILD_FDS] = { p->null, p->null, STDERR_FILENO, p->config, p->control[role][1], -1, -1, -1, s->lock };
+    int give[CHILD_FDS] = { p->null, p->null, STDERR_FILENO, p->config, p->control[role][1], -1, -1, -1, s->lock, -1 };
     for (unsigned i = 0; i < sizeof wires / sizeof *wires; i++)
         if (wires[i].role == role)
             give[wires[i].fd] = p->pair[wires[i].pair][wires[i].end];
-    if (role == CHILD_KEEPER)
+    if (role == CHILD_KEEPER) {
         give[FD_KEEPER_TPM] = p->tpm;
+        give[FD_KEEPER_MEASURED] = p->measured;
+    }
     for (int fd = 0; fd < CHILD_FDS; fd++)
         if (give[fd] >= 0 && (give[fd] = fcntl(give[fd], F_DUPFD_CLOEXEC, 64)) < 0)
             return fail_errno();
@@ -263,7 +280,7 @@ static result spawn(struct supervisor *s, enum child_role role, struct plumbing 
 
 result spawn_all(struct supervisor *s)
 {
-    struct plumbing p = { .config = -1, .tpm = -1, .null = -1 };
+    struct plumbing p = { .config = -1, .measured = -1, .tpm = -1, .null = -1 };
     for (unsigned i = 0; i < PAIRS; i++)
         p.pair[i][0] = p.pair[i][1] = -1;
     for (unsigned i = 0; i < CHILDREN; i++)

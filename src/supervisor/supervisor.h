@@ -30,6 +30,7 @@ struct stop_step;
 struct supervisor {
     struct config *config;
     struct buf config_text; /* RFC 8785 form */
+    struct digest measured; /* sebd's own */
     int lock, signals; /* descriptors */
     struct process process[CHILDREN];
     enum supervisor_state state;
@@ -38,7 +39,8 @@ struct supervisor {
     struct tpm_line tpm;
 };
 
-/* spawn.c. spawn_measure opens and measures the programs in libexec; spawn_all starts all four, then, wired. */
+/* spawn.c. spawn_measure opens and measures the programs in libexec; spawn_all starts all four, then, wired; the keeper gets what
+ * was measured, to extend a PCR by. */
 MUST_USE result spawn_measure(struct supervisor *s, const char *libexec);
 MUST_USE result spawn_all(struct supervisor *s);
 

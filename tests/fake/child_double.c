@@ -159,6 +159,14 @@ int main(int argc, char **argv)
     tell(&d, text);
     if (d.role == CHILD_KEEPER)
         tell(&d, d.child.tpm == FD_KEEPER_TPM && tpm ? "has tpm" : "has no tpm");
+    for (unsigned i = 0; d.role == CHILD_KEEPER && i <= CHILDREN; i++) {
+        AUTO_BUF hex = BUF(DIGEST_SIZE * 2 + 1);
+        char line[128];
+        if (is_ok(hex_put(&hex, digest_span(&d.child.measured[i]))) && is_ok(buf_u8(&hex, 0))) {
+            snprintf(line, sizeof line, "measured %s %s", child_program(i), (const char *)hex.p);
+            tell(&d, line);
+        }
+    }
     result r = child_ready(&d.child);
     if (!is_ok(r))
         child_abort("ready", r);

@@ -221,6 +221,8 @@ void room_make(struct room *r, struct checks *c, const char *work, const char *p
     r->config_text = BUF(CONFIG_MAX);
     r->note = BUF(NOTE_MAX);
     r->call.fields = BUF(LINK_PACKET_MAX);
+    for (unsigned i = 0; i <= CHILDREN; i++)
+        r->measured[i] = sha256(span_text(child_program(i)));
     world_new(&r->w);
     r->policy_key = testkey_new(ALG_ES256);
     r->revocation_key = testkey_new(ALG_EDDSA);

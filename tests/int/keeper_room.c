@@ -291,6 +291,17 @@ static int config_memfd(struct span text)
     return fd;
 }
 
+/* What a supervisor measured: this test's word for five files. */
+static int measured_memfd(struct room *r)
+{
+    AUTO_JSON *o = json_object();
+    AUTO_BUF text = BUF(CHILD_MEASURED_TEXT_MAX);
+    for (unsigned i = 0; i <= CHILDREN; i++)
+        must_ok(json_put_digest(o, child_program(i), &r->measured[i]), "measured");
+    must_ok(json_canonical(o, &text), "measured");
+    return config_memfd(buf_span(&text));
+}
+
 static void run_keeper(struct room *r, const int *fds, unsigned n)
 {
     char path[256];
@@ -321,7 +332,7 @@ void room_start(struct room *r, const char *tpm)
         "socketpair");
     if (tpm)
         must_ok(tpm_connect(tpm, &tpm_fd, &transport), "TPM");
-    const int fds[] = { config_memfd(buf_span(&r->config_text)), control[1], core[1], runner[1], tpm_fd };
+    const int fds[] = { config_memfd(buf_span(&r->config_text)), control[1], core[1], runner[1], tpm_fd, -1, measured_memfd(r) };
     fflush(stdout);
     r->pid = fork();
     must(r->pid >= 0, "fork");

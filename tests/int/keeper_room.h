@@ -42,6 +42,7 @@ struct room {
     struct config *config;
     struct instance instance;
     struct p11_identity token;
+    struct digest measured[CHILDREN + 1]; /* what the supervisor says that it measured (child.h) */
 
     pid_t pid; /* of the keeper that runs; 0 */
     struct link *control, *core, *runner;
