@@ -6,16 +6,16 @@
 
 #include "attest/enrolment.h"
 #include "attest/evidence.h"
+#include "attest/ima.h"
 #include "attest/quote.h"
+#include "attest/reference.h"
 #include "attest/result.h"
-
-struct reference; /* attest/reference.h */
 
 /* The documents that evidence names by digest, as the verifier fetched or kept them. An empty span: not there. */
 struct appraisal_documents {
     struct span cel; /* the broker's own event log, whole */
     struct span firmware; /* TCG binary log, whole */
-    struct span ima; /* IMA's binary log from known.ima_at on, to evidence's ima_length */
+    struct span ima; /* IMA's binary log from known.ima.offset on (from 0 where resetCount grew), as far as evidence's ima_length */
     struct span approval; /* the approval file's text (docs/formats.md, "Approval") */
 };
 /* Of the signed policy that the verifier holds and verified with the policy key. */
@@ -39,8 +39,7 @@ struct appraisal_known {
     uint64_t firmware;
     uint8_t run[RUN_ID_SIZE];
     struct log_state log;
-    uint64_t ima_at; /* how much of IMA's log was replayed, and the PCR's value there */
-    struct digest ima_value;
+    struct ima_state ima; /* how far IMA's log was replayed */
 };
 struct appraisal_options {
     bool strict_clock; /* an unsafe clock is always refused */
@@ -54,7 +53,6 @@ struct appraisal_args {
     unsigned earlier_n;
     const struct appraisal_identity *identity; /* NULL: not enrolled, or withdrawn */
     const struct reference *reference; /* NULL: none is held */
-    struct digest reference_digest;
     const struct appraisal_policy *policy; /* NULL: none is held */
     const struct pubkey *policy_key;
     const struct appraisal_known *known;
@@ -73,7 +71,7 @@ struct appraisal {
     struct log_state log; /* of the note; the empty log's where there is none, or none that was proved */
     uint64_t policy_epoch, epoch; /* as quoted; 0 where the quote wasn't proved */
     uint8_t lease_nonce[NONCE_SIZE]; /* as quoted, zeros where it wasn't proved: what a lease may be signed for, where affirming */
-    char differs[65]; /* the first measurement or PCR that isn't as the reference values say; for people */
+    struct differences differs; /* what was measured and isn't among the reference values; views args->reference */
 };
 /* Fails only where memory or the crypto library does: whatever the evidence, that it is bad is a verdict. */
 MUST_USE result appraise(const struct appraisal_args *a, struct appraisal *ret);
