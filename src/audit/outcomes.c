@@ -98,7 +98,7 @@ bool outcome_is_open(const struct audit *a, uint64_t decision, const struct dige
 /* Which evidence serves which result (docs/formats.md, "Outcome"). */
 static const struct fit {
     enum outcome_result result;
-    enum evidence evidence;
+    enum outcome_evidence evidence;
     bool final, status, code, read;
 } fits[] = {
     { RESULT_APPLIED, EVIDENCE_RESPONSE, .final = true, .status = true },

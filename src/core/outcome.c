@@ -9,7 +9,7 @@
 #define LOOK_SLOWEST_MS 5000
 #define HORIZON_SLACK_MS 10
 
-static void conclude(struct work *w, enum outcome_result result_, enum evidence evidence, bool final)
+static void conclude(struct work *w, enum outcome_result result_, enum outcome_evidence evidence, bool final)
 {
     w->outcome.result = result_;
     w->outcome.evidence = evidence;

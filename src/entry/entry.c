@@ -16,7 +16,7 @@ const char *outcome_name(enum outcome_result r)
     return r >= RESULT_APPLIED && r <= RESULT_OPEN ? result_names[r - 1] : "unknown";
 }
 
-const char *evidence_name(enum evidence e)
+const char *evidence_name(enum outcome_evidence e)
 {
     return e >= EVIDENCE_RESPONSE && e <= EVIDENCE_NONE ? evidence_names[e - 1] : "unknown";
 }

@@ -20,7 +20,7 @@ enum entry_type { ENTRY_START = 1, ENTRY_STOP, ENTRY_POLICY, ENTRY_EPOCH, ENTRY_
 enum key_role { ROLE_ATTESTATION, ROLE_RECORD, ROLE_MINT, ROLES };
 enum read_purpose { READ_DRIFT = 1, READ_RECONCILE };
 enum outcome_result { RESULT_APPLIED = 1, RESULT_REJECTED, RESULT_FAILED, RESULT_NOT_APPLIED, RESULT_OPEN };
-enum evidence {
+enum outcome_evidence {
     EVIDENCE_RESPONSE = 1,
     EVIDENCE_NEVER_SENT,
     EVIDENCE_MINT_REFUSED,
@@ -30,7 +30,7 @@ enum evidence {
     EVIDENCE_NONE
 };
 const char *outcome_name(enum outcome_result r);
-const char *evidence_name(enum evidence e);
+const char *evidence_name(enum outcome_evidence e);
 
 struct key_identity {
     struct digest kid;
@@ -82,7 +82,7 @@ struct outcome_entry {
     struct digest leaf;
     enum outcome_result result;
     bool final;
-    enum evidence evidence;
+    enum outcome_evidence evidence;
     char code[40]; /* "" where there is none */
     int64_t http_status; /* 0 where there is none */
     bool has_etag;

@@ -44,7 +44,7 @@ struct entry story_drafted(struct story *s, struct aw_change *ret, const char *c
     return aw_decision(&s->w, ret, 3, false);
 }
 
-void story_apply(struct story *s, uint64_t decision, enum outcome_result r, enum evidence e)
+void story_apply(struct story *s, uint64_t decision, enum outcome_result r, enum outcome_evidence e)
 {
     struct digest leaf = s->w.leaf;
     story_put(s, aw_outcome(&s->w, decision, &leaf, r, e));

@@ -15,7 +15,7 @@ void story_put(struct story *s, struct entry e);
 /* Begins; a read (3) and what the judge says (4), for a test to change before it is put. */
 struct entry story_drafted(struct story *s, struct aw_change *ret, const char *certificate_edit);
 /* Puts the outcome of the decision that was put last. */
-void story_apply(struct story *s, uint64_t decision, enum outcome_result r, enum evidence e);
+void story_apply(struct story *s, uint64_t decision, enum outcome_result r, enum outcome_evidence e);
 /* Signs and quotes what was put, and checks that this was found; ends. */
 void story_expect(struct checks *c, struct story *s, enum finding f, uint64_t n, enum finding also, const char *name);
 /* The same, and that nothing was. */

@@ -303,8 +303,8 @@ struct entry aw_decision(struct audit_world *w, const struct aw_change *c, uint6
     return e;
 }
 
-struct entry aw_outcome(
-    const struct audit_world *w, uint64_t decision, const struct digest *leaf, enum outcome_result result_, enum evidence evidence)
+struct entry aw_outcome(const struct audit_world *w, uint64_t decision, const struct digest *leaf, enum outcome_result result_,
+    enum outcome_evidence evidence)
 {
     struct entry e = { .type = ENTRY_OUTCOME,
         .time = w->now_ms,

@@ -74,8 +74,8 @@ struct entry aw_read(
     struct audit_world *w, const struct aw_change *c, uint64_t reconciles); /* NO_INDEX: for drift; stores the certificate */
 /* What the judge says of it; read NO_INDEX: without live state. Stores certificate, request and body. */
 struct entry aw_decision(struct audit_world *w, const struct aw_change *c, uint64_t read, bool used);
-struct entry aw_outcome(
-    const struct audit_world *w, uint64_t decision, const struct digest *leaf, enum outcome_result result, enum evidence evidence);
+struct entry aw_outcome(const struct audit_world *w, uint64_t decision, const struct digest *leaf, enum outcome_result result,
+    enum outcome_evidence evidence);
 /* Puts it, and returns its index; its leaf hash is in w->leaf. Time goes on by 5 ms. */
 uint64_t aw_put(struct audit_world *w, const struct entry *e);
 /* A permitted and applied change, in three records; returns the decision's index. */
