@@ -17,6 +17,13 @@
 #define TYP_POLICY "seb-policy+jws"
 #define TYP_EPOCH "seb-epoch+jws"
 #define TYP_CREDENTIAL "JWT"
+#define TYP_CHALLENGE "seb-challenge+jws"
+#define TYP_APPROVAL "seb-approval+jws"
+#define TYP_REFERENCE "seb-reference+jws"
+#define TYP_ENROLMENT "seb-enrolment+jws"
+#define TYP_KEY_STATEMENT "seb-key+jws"
+#define TYP_ACKNOWLEDGE "seb-acknowledge+jws"
+#define TYP_RESULT "eat+jwt"
 
 struct jws_signature {
     struct digest kid; /* as the header claims it; for finding the key only */
