@@ -109,7 +109,7 @@ static result compute(struct ground *g, struct buf *out)
 
 static result print_claims(struct ground *g, const char *trust, const char *export, uint64_t index)
 {
-    AUTO_BUF claims = BUF(CREDENTIAL_MAX);
+    AUTO_BUF claims = BUF(CREDENTIAL_TEXT_MAX);
     TRY(trust_load(trust, &g->trust, &g->wrong));
     g->wrong = "the export can't be read";
     TRY(export_open(export, &g->export));

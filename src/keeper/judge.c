@@ -180,7 +180,7 @@ static result judge_question(struct question *q, struct warrant *ret)
     w.policy_epoch = policy_epoch_of(q->g->policy);
     w.has_epoch = !(read && q->entry->read.purpose == READ_RECONCILE);
     w.epoch = q->g->epoch.epoch;
-    AUTO_BUF claims = BUF(CREDENTIAL_MAX);
+    AUTO_BUF claims = BUF(CREDENTIAL_TEXT_MAX);
     TRY(write_claims(q, &w, read ? q->entry->read.iat : q->entry->decision.iat, &claims));
     w.claims = claims;
     claims = BUF(0);

@@ -73,7 +73,7 @@ static result prepare(struct keeper *k, const struct mint_message *m, struct min
     TRY(find_entry(k, m->index, &r));
     TRY(warrant_judge(&k->grounds, clock_utc_ms(), r, m, &to->warrant));
     TRY(hold_record(k, m->index, to->warrant.use));
-    to->input = BUF(CREDENTIAL_MAX);
+    to->input = BUF(CREDENTIAL_TEXT_MAX);
     TRY(jws_signing_input(k->instance.key[ROLE_MINT], TYP_CREDENTIAL, buf_span(&to->warrant.claims), &to->input));
     to->work.digest = sha256(buf_span(&to->input));
     to->body = BUF(m->body.n);

@@ -46,7 +46,7 @@ result mint_claims(const struct mint_words *w, struct buf *out)
         return fail(E_bad_value);
     TRY(put_own(w, claims));
     TRY(put_target(w->target_claims, claims));
-    AUTO_BUF text = BUF(CREDENTIAL_MAX);
+    AUTO_BUF text = BUF(CREDENTIAL_TEXT_MAX);
     TRY(json_canonical(claims, &text));
     return buf_put(out, buf_span(&text));
 }

@@ -5,7 +5,7 @@
 
 #include "base/jws.h"
 
-#define CREDENTIAL_MAX 8192
+#define CREDENTIAL_TEXT_MAX 8192
 struct mint_words {
     const char *domain, *instance, *audience, *cid, *attestation;
     struct digest leaf; /* of the entry */

@@ -51,7 +51,7 @@ static void mint(
     const struct calling *k, enum call_use use, const struct target_mutation *m, const struct call_plan *plan, struct buf *out)
 {
     AUTO_JSON *target_claims_ = json_object();
-    AUTO_BUF claims = BUF(CREDENTIAL_MAX), input = BUF(CREDENTIAL_MAX);
+    AUTO_BUF claims = BUF(CREDENTIAL_TEXT_MAX), input = BUF(CREDENTIAL_TEXT_MAX);
     uint8_t raw[SIGNATURE_SIZE];
     struct mint_words words = { .domain = k->config->domain,
         .instance = k->config->instance,
@@ -72,7 +72,7 @@ static void mint(
 
 static void header(struct call *c, const char *name, struct span value)
 {
-    AUTO_BUF line = BUF(CREDENTIAL_MAX + 64);
+    AUTO_BUF line = BUF(CREDENTIAL_TEXT_MAX + 64);
     must(buf_printf(&line, "%s: %.*s", name, (int)value.n, (const char *)value.p), "header");
     must(buf_u8(&line, 0), "header");
     c->headers = curl_slist_append(c->headers, (const char *)line.p);
@@ -80,11 +80,11 @@ static void header(struct call *c, const char *name, struct span value)
 
 static void prepare(struct calling *k, struct call *c, enum call_use use, const char *resource)
 {
-    AUTO_BUF credential = BUF(CREDENTIAL_MAX);
+    AUTO_BUF credential = BUF(CREDENTIAL_TEXT_MAX);
     struct target_mutation m = mutation_of(resource, !k->target->has_fence);
     must(target_plan(k->target->kind, use, &m, &c->plan), "plan");
     mint(k, use, &m, &c->plan, &credential);
-    AUTO_BUF bearer = BUF(CREDENTIAL_MAX);
+    AUTO_BUF bearer = BUF(CREDENTIAL_TEXT_MAX);
     must(buf_text(&bearer, "Bearer "), "header");
     must(buf_put(&bearer, buf_span(&credential)), "header");
     header(c, "Authorization", buf_span(&bearer));

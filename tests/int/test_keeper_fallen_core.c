@@ -16,8 +16,8 @@ static void check_credential(struct room *r, const struct entry *e, const char *
 {
     struct span jwt = r->call.m.credential;
     size_t dot = span_find(jwt, 0, '.'), dot2 = span_find(jwt, dot + 1, '.');
-    AUTO_BUF header = BUF(512), payload = BUF(CREDENTIAL_MAX), entry = BUF(ENTRY_MAX), want_header = BUF(512),
-             again = BUF(CREDENTIAL_MAX);
+    AUTO_BUF header = BUF(512), payload = BUF(CREDENTIAL_TEXT_MAX), entry = BUF(ENTRY_MAX), want_header = BUF(512),
+             again = BUF(CREDENTIAL_TEXT_MAX);
     uint8_t raw[SIGNATURE_SIZE];
     const struct pubkey *key = r->instance.key[ROLE_MINT];
     bool parts = is_ok(b64url_read(span_part(jwt, 0, dot), &header)) &&
@@ -38,7 +38,7 @@ static void check_credential(struct room *r, const struct entry *e, const char *
         (json_int_t)(permit ? e->decision.exp : e->read.exp), "jti", jti, "cid", json_object_get(r->w.certificate_json, "cid"),
         "dom", "prod.example", "ins", "b1", "att", "none");
     must(want && own && json_object_update(want, own) == 0, "claims");
-    check_that(r->c, is_ok(json_strict(buf_span(&payload), CREDENTIAL_MAX, &got)) && json_equal(got, want),
+    check_that(r->c, is_ok(json_strict(buf_span(&payload), CREDENTIAL_TEXT_MAX, &got)) && json_equal(got, want),
         "and exactly the documented claims");
     check_that(
         r->c, got && is_ok(json_canonical(got, &again)) && span_equal(buf_span(&again), buf_span(&payload)), "in RFC 8785 form");

@@ -47,7 +47,7 @@ static void test_claims(struct checks *c)
 {
     AUTO_JSON *target = parsed(put_claims), *shuffled = parsed(put_claims_shuffled);
     struct mint_words w = words(target);
-    AUTO_BUF first = BUF(CREDENTIAL_MAX), again = BUF(CREDENTIAL_MAX), other = BUF(CREDENTIAL_MAX);
+    AUTO_BUF first = BUF(CREDENTIAL_TEXT_MAX), again = BUF(CREDENTIAL_TEXT_MAX), other = BUF(CREDENTIAL_TEXT_MAX);
     check_code(c, mint_claims(&w, &first), E_ok, "claims are made");
     check_that(c, span_is(buf_span(&first), want), "they are exactly the documented ones, in RFC 8785 form");
     check_code(c, mint_claims(&w, &again), E_ok, "claims are made again");
@@ -76,7 +76,7 @@ static void test_every_word_counts(struct checks *c)
     each[8].target_claims = other_target;
     unsigned differ = 0;
     for (unsigned i = 0; i < 10; i++) {
-        AUTO_BUF out = BUF(CREDENTIAL_MAX);
+        AUTO_BUF out = BUF(CREDENTIAL_TEXT_MAX);
         if (is_ok(mint_claims(&each[i], &out)) && !span_is(buf_span(&out), want))
             differ++;
     }
@@ -89,7 +89,7 @@ static void test_refusals(struct checks *c)
     unsigned refused = 0;
     for (unsigned i = 0; i < sizeof own / sizeof own[0]; i++) {
         AUTO_JSON *target = json_object();
-        AUTO_BUF out = BUF(CREDENTIAL_MAX);
+        AUTO_BUF out = BUF(CREDENTIAL_TEXT_MAX);
         struct mint_words w = words(target);
         if (is_ok(json_put_int(target, own[i], 1)) && code_of(mint_claims(&w, &out)) == E_duplicate_member && !out.n)
             refused++;
@@ -97,7 +97,7 @@ static void test_refusals(struct checks *c)
     check_that(c, refused == sizeof own / sizeof own[0], "a target can't replace a claim of every credential");
 
     AUTO_JSON *target = parsed(put_claims), *list = json_array();
-    AUTO_BUF out = BUF(CREDENTIAL_MAX), small = BUF(100);
+    AUTO_BUF out = BUF(CREDENTIAL_TEXT_MAX), small = BUF(100);
     struct mint_words w = words(target);
     w.exp = w.iat;
     check_code(c, mint_claims(&w, &out), E_bad_value, "a credential without a life is refused");
@@ -117,7 +117,7 @@ static void test_refusals(struct checks *c)
 static void test_compact(struct checks *c)
 {
     struct testkey *key = testkey_new(ALG_ES256);
-    AUTO_BUF input = BUF(CREDENTIAL_MAX), jwt = BUF(CREDENTIAL_MAX), small = BUF(200);
+    AUTO_BUF input = BUF(CREDENTIAL_TEXT_MAX), jwt = BUF(CREDENTIAL_TEXT_MAX), small = BUF(200);
     uint8_t raw[SIGNATURE_SIZE], back[SIGNATURE_SIZE];
     check_code(c, jws_signing_input(testkey_public(key), TYP_CREDENTIAL, span_text(want), &input), E_ok, "signing input");
     testkey_sign(key, buf_span(&input), raw);

@@ -166,7 +166,7 @@ static void check_credentials(struct checks *c)
     size_t i;
     json_array_foreach (rows, i, v) {
         AUTO_PUBKEY *k = vector_key(vector_text(v, "key"));
-        AUTO_BUF claims = BUF(CREDENTIAL_MAX), input = BUF(CREDENTIAL_MAX), compact = BUF(CREDENTIAL_MAX),
+        AUTO_BUF claims = BUF(CREDENTIAL_TEXT_MAX), input = BUF(CREDENTIAL_TEXT_MAX), compact = BUF(CREDENTIAL_TEXT_MAX),
                  raw = BUF(SIGNATURE_SIZE);
         check_code(c, claims_of(v, &claims), E_ok, vector_text(v, "name"));
         check_that(c, span_is(buf_span(&claims), vector_text(v, "claims")), "its claims");
