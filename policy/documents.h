@@ -74,6 +74,15 @@ int64_t policy_epoch_of(const struct policy *p);
 /* The token that may hold the mint key: false where the policy names none. Texts live as long as the policy. */
 bool policy_hsm(const struct policy *p, const char **ret_manufacturer, const char **ret_model, const char **ret_serial);
 int64_t policy_credential_s(const struct policy *p);
+/* Verifiers, 1 to 8, by number: the key that signs challenges, results and enrolments; the one that signs leases; the name. */
+unsigned policy_verifiers(const struct policy *p);
+const struct pubkey *policy_verifier_key(const struct policy *p, unsigned i);
+const struct pubkey *policy_verifier_lease(const struct policy *p, unsigned i);
+const char *policy_verifier_name(const struct policy *p, unsigned i);
+/* Who countersigns approvals, and how many distinct of them an approval needs beside the policy key. */
+unsigned policy_countersigners(const struct policy *p);
+const struct pubkey *policy_countersigner(const struct policy *p, unsigned i);
+unsigned policy_countersigners_needed(const struct policy *p);
 
 struct epoch_statement {
     struct digest digest;

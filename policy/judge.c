@@ -13,7 +13,7 @@ const struct rule rules[] = {
     { .name = "rev", .holds = rule_rev, .at_mint = true },
     { .name = "match", .holds = rule_match },
     { .name = "scope", .holds = rule_scope },
-    { .name = "attest", .holds = rule_attest },
+    { .name = "attest", .holds = rule_attest, .at_mint = true },
     { .name = "replay", .holds = rule_replay },
     { .name = "drift", .holds = rule_drift, .after_read = true },
 };
@@ -63,6 +63,7 @@ static result build(const struct facts *f, struct permit **ret)
         return fail(E_no_memory);
     p->iat = f->now_ms / 1000;
     p->exp = least(p->iat + least(c->credential_s, f->policy->credential_s), f->certificate->exp);
+    p->exp = least(p->exp, f->attested->exp); /* no credential outlives its attestation */
     struct span etag = span_text(c->pre.absent ? NULL : c->pre.has_etag ? c->pre.etag : f->live->etag);
     result r = p->exp > p->iat ? span_copy(etag, p->if_match, etag.n) : fail(E_expired);
     if (is_ok(r))

@@ -13,6 +13,13 @@ struct target_facts {
      * precondition_missing (src/target/target.h: a pure function that core and audit both call). */
     enum seb_code scope;
 };
+/* The attestation result that is held: verified, of the last challenge (src/core/attest.c), for this domain and instance. */
+struct attested_facts {
+    struct digest result; /* of its payload */
+    bool affirming;
+    bool keys_match; /* it names exactly the keys in use */
+    int64_t iat, exp; /* seconds */
+};
 struct live_facts {
     bool exists, has_etag;
     const char *etag;
@@ -34,7 +41,8 @@ struct facts {
     struct digest body;
     int64_t body_length;
     const struct target_facts *target; /* NULL: none of that name is configured */
-    bool attested; /* an affirming, fresh result is held: never, in this version */
+    const struct attested_facts *attested; /* NULL: no result is held */
+    int64_t certificates_from; /* seconds; certificates issued before are refused: after an unclean start. 0: none are */
     bool used; /* the certificate was found used */
     const struct live_facts *live; /* NULL until it was read */
 };
@@ -50,7 +58,7 @@ bool judge_before_read(const struct facts *f, struct refusal *ret);
  * predicate held. */
 struct permit;
 int64_t permit_iat(const struct permit *p); /* of the credential, in seconds: the facts' now */
-int64_t permit_exp(const struct permit *p); /* cut to contract, policy and certificate; at least a second after iat */
+int64_t permit_exp(const struct permit *p); /* cut to contract, policy, certificate and attestation; at least a second after iat */
 /* The ETag that the call carries in If-Match: the contract's, else the one that was read; "" where the mutation creates. */
 const char *permit_if_match(const struct permit *p);
 void permit_free(struct permit *p); /* accepts NULL */
@@ -63,7 +71,7 @@ void permit_free_pointer(struct permit **p);
 struct permit *judge(const struct facts *f, struct refusal *ret);
 
 /* The parts that the keeper holds again at mint time, on its own facts (domain, policy, epoch, certificate, signers, now; it has no
- * request): sig, time, policy, rev. */
+ * request): sig, time, policy, rev, attest. */
 bool judge_at_mint(const struct facts *f, struct refusal *ret);
 
 /* The table, for tests and documentation. */

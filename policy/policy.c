@@ -35,6 +35,12 @@ void policy_free(struct policy *p)
         authority_free(&p->authorities[i]);
     for (unsigned i = 0; i < p->freezes_n; i++)
         free(p->freezes[i].targets);
+    for (unsigned i = 0; i < p->verifiers_n; i++) {
+        pubkey_free(p->verifiers[i].key);
+        pubkey_free(p->verifiers[i].lease);
+    }
+    for (unsigned i = 0; i < p->countersigners_n; i++)
+        pubkey_free(p->countersigners[i]);
     free(p->authorities);
     free(p->freezes);
     free(p);
@@ -163,14 +169,69 @@ static result signatures_read(const json_t *o, struct policy *p)
     return OK;
 }
 
-static result choice_read(const json_t *o, const char *name, const char *yes, const char *no, bool *ret)
+static result verifier_key(const json_t *o, const char *name, struct pubkey **ret)
 {
-    const char *text;
-    TRY(json_text(o, name, 16, &text));
-    if (!text_equal(text, yes) && !text_equal(text, no))
-        return fail(E_bad_value);
-    *ret = text_equal(text, yes);
+    const json_t *jwk;
+    TRY(json_object_at(o, name, &jwk));
+    TRY(pubkey_from_jwk(jwk, ret));
+    /* TPM 2.0 Part 3, TPM2_PolicySigned: the chip verifies a lease; and a result is ES256. */
+    return pubkey_alg(*ret) == ALG_ES256 ? OK : fail(E_bad_key);
+}
+
+/* A lease key signs leases and nothing else, so that no challenge or result can pass for one: all keys are distinct, and a name
+ * stands for one verifier. */
+static bool verifier_is_distinct(const struct policy *p, unsigned n)
+{
+    const struct verifier *new = &p->verifiers[n];
+    if (pubkey_equal(new->key, new->lease))
+        return false;
+    for (unsigned i = 0; i < n; i++) {
+        const struct verifier *v = &p->verifiers[i];
+        if (text_equal(v->name, new->name) || pubkey_equal(v->key, new->key) || pubkey_equal(v->lease, new->lease) ||
+            pubkey_equal(v->key, new->lease) || pubkey_equal(v->lease, new->key))
+            return false;
+    }
+    return true;
+}
+
+static result verifiers_read(const json_t *o, struct policy *p)
+{
+    const json_t *list, *one;
+    size_t i;
+    TRY(json_array_at(o, "verifiers", 1, VERIFIERS_MAX, &list));
+    json_array_foreach (list, i, one) {
+        struct verifier *v = &p->verifiers[p->verifiers_n++]; /* what is half read is freed with the policy */
+        TRY(json_closed(one, (const char *const[]){ "jwk", "lease", "name", NULL }));
+        TRY(field_name(one, "name", NAME_LEN, v->name));
+        TRY(verifier_key(one, "jwk", &v->key));
+        TRY(verifier_key(one, "lease", &v->lease));
+        if (!verifier_is_distinct(p, p->verifiers_n - 1))
+            return fail(E_bad_value);
+    }
     return OK;
+}
+
+/* One key that counts twice would make two signatures of one. */
+static result countersigner_read(const json_t *jwk, struct policy *p)
+{
+    TRY(pubkey_from_jwk(jwk, &p->countersigners[p->countersigners_n]));
+    unsigned n = p->countersigners_n++;
+    for (unsigned i = 0; i < n; i++)
+        if (pubkey_equal(p->countersigners[i], p->countersigners[n]))
+            return fail(E_bad_value);
+    return OK;
+}
+
+static result approval_read(const json_t *o, struct policy *p)
+{
+    const json_t *approval, *list, *one;
+    size_t i;
+    TRY(json_object_at(o, "approval", &approval));
+    TRY(json_closed(approval, (const char *const[]){ "countersigners", "needed", NULL }));
+    TRY(json_array_at(approval, "countersigners", 0, COUNTERSIGNERS_MAX, &list));
+    json_array_foreach (list, i, one)
+        TRY(countersigner_read(one, p));
+    return json_int(approval, "needed", 0, p->countersigners_n, &p->countersigners_needed);
 }
 
 static result version_from_read(const json_t *o, struct policy *p)
@@ -199,19 +260,20 @@ static result hsm_read(const json_t *o, struct policy *p)
 
 static result members_read(const json_t *o, struct policy *p)
 {
-    TRY(json_closed(o, (const char *const[]){ "attestation", "authorities", "body_bytes", "credential_s", "domain", "freezes",
-                           "hsm", "policy_epoch", "request_age_s", "signatures", "validity_s", "version_from", NULL }));
+    TRY(json_closed(o, (const char *const[]){ "approval", "authorities", "body_bytes", "credential_s", "domain", "freezes", "hsm",
+                           "policy_epoch", "request_age_s", "signatures", "validity_s", "verifiers", "version_from", NULL }));
     TRY(field_name(o, "domain", DOMAIN_LEN, p->domain));
     TRY(json_int(o, "policy_epoch", 1, JSON_INT_MAX, &p->policy_epoch));
     TRY(json_int(o, "validity_s", 1, 86400, &p->validity_s));
     TRY(json_int(o, "credential_s", 1, 60, &p->credential_s));
     TRY(json_int(o, "request_age_s", 1, 3600, &p->request_age_s));
     TRY(json_int(o, "body_bytes", 0, BODY_BYTES_MAX, &p->body_bytes));
-    TRY(choice_read(o, "attestation", "required", "none", &p->attestation_required));
     TRY(version_from_read(o, p));
     TRY(hsm_read(o, p));
     TRY(signatures_read(o, p));
     TRY(authorities_read(o, p));
+    TRY(verifiers_read(o, p));
+    TRY(approval_read(o, p));
     return freezes_read(o, p);
 }
 
@@ -267,4 +329,39 @@ bool policy_hsm(const struct policy *p, const char **ret_manufacturer, const cha
 int64_t policy_credential_s(const struct policy *p)
 {
     return p->credential_s;
+}
+
+unsigned policy_verifiers(const struct policy *p)
+{
+    return p->verifiers_n;
+}
+
+const struct pubkey *policy_verifier_key(const struct policy *p, unsigned i)
+{
+    return p->verifiers[i].key;
+}
+
+const struct pubkey *policy_verifier_lease(const struct policy *p, unsigned i)
+{
+    return p->verifiers[i].lease;
+}
+
+const char *policy_verifier_name(const struct policy *p, unsigned i)
+{
+    return p->verifiers[i].name;
+}
+
+unsigned policy_countersigners(const struct policy *p)
+{
+    return p->countersigners_n;
+}
+
+const struct pubkey *policy_countersigner(const struct policy *p, unsigned i)
+{
+    return p->countersigners[i];
+}
+
+unsigned policy_countersigners_needed(const struct policy *p)
+{
+    return (unsigned)p->countersigners_needed;
 }

@@ -1,13 +1,20 @@
 #include "config.h"
 
 #include "policy/rules.h"
-#include "policy/terms.h"
 
-/* A policy may do without attestation, but not for what is risky. */
-#define UNATTESTED_RISK_MAX RISK_L1
+/* How far the verifier's clock may be ahead (docs/formats.md, "Attestation result"). */
+#define RESULT_AHEAD_S 30
 
+/* Whatever the risk: there is no mutation that an unattested instance may do. */
 enum seb_code rule_attest(const struct facts *f)
 {
-    bool wanted = f->policy->attestation_required || f->certificate->risk > UNATTESTED_RISK_MAX;
-    return wanted && !f->attested ? E_attestation_missing : E_ok;
+    const struct attested_facts *a = f->attested;
+    int64_t now_s = f->now_ms / 1000;
+    if (!a)
+        return E_attestation_missing;
+    if (now_s < a->iat - RESULT_AHEAD_S || now_s >= a->exp)
+        return E_attestation_expired;
+    if (!a->affirming)
+        return E_attestation_failed;
+    return a->keys_match ? E_ok : E_attestation_other_keys;
 }

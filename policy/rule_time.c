@@ -20,6 +20,9 @@ enum seb_code rule_time(const struct facts *f)
         return E_expired;
     if (now_s < c->nbf || now_s < c->iat)
         return E_not_yet_valid;
+    /* The log before an unclean start may lack what a copied-back database lost: a certificate used there would serve twice. */
+    if (c->iat < f->certificates_from)
+        return E_certificate_before_restart;
     /* The keeper, which holds this again at mint time, has no request; where there is one, rule_pop asked for it. */
     if (f->request && !is_fresh(f->request, now_s, f->policy->request_age_s))
         return E_request_stale;

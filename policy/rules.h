@@ -11,7 +11,7 @@ enum seb_code rule_policy(const struct facts *f); /* the signed policy lets thes
 enum seb_code rule_rev(const struct facts *f); /* the active revocation epoch is its own, and known to be active */
 enum seb_code rule_match(const struct facts *f); /* the request is the contract, member by member */
 enum seb_code rule_scope(const struct facts *f); /* the target can do it as one mutation with a precondition */
-enum seb_code rule_attest(const struct facts *f); /* the broker is attested as far as policy and risk want */
+enum seb_code rule_attest(const struct facts *f); /* a fresh, affirming result names the keys in use */
 enum seb_code rule_replay(const struct facts *f); /* the certificate was not used */
 enum seb_code rule_drift(const struct facts *f); /* live state is what the contract expects */
 

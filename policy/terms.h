@@ -9,6 +9,8 @@
 #define OPERATIONS_MAX 16
 #define RESOURCES_MAX 64
 #define FREEZES_MAX 64
+#define VERIFIERS_MAX 8
+#define COUNTERSIGNERS_MAX 8
 #define FREEZE_TARGETS_MAX 64
 #define MANUFACTURER_LEN 32 /* PKCS#11 3.0, CK_TOKEN_INFO */
 #define MODEL_LEN 16
@@ -38,6 +40,10 @@ struct freeze {
     char (*targets)[NAME_LEN + 1];
     int64_t from, until;
 };
+struct verifier {
+    char name[NAME_LEN + 1];
+    struct pubkey *key, *lease; /* owned */
+};
 struct policy {
     unsigned holders;
     struct digest digest;
@@ -47,7 +53,11 @@ struct policy {
     struct authority *authorities;
     struct freeze *freezes;
     int64_t signatures[RISK_LEVELS];
-    bool has_version_from, has_hsm, attestation_required;
+    unsigned verifiers_n, countersigners_n;
+    struct verifier verifiers[VERIFIERS_MAX];
+    struct pubkey *countersigners[COUNTERSIGNERS_MAX]; /* owned */
+    int64_t countersigners_needed;
+    bool has_version_from, has_hsm;
     enum risk version_from;
     char manufacturer[MANUFACTURER_LEN + 1], model[MODEL_LEN + 1], serial[SERIAL_LEN + 1];
 };

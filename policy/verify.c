@@ -51,3 +51,16 @@ result verify_statement(const struct pubkey *pinned, const char *typ, const stru
         return fail(E_bad_jws);
     return jws_verify(pinned, typ, statement->payload, &statement->sig[0]);
 }
+
+result verify_by_verifier(const struct policy *p, const char *typ, const struct jws *j, unsigned *ret_verifier)
+{
+    if (j->n != 1)
+        return fail(E_bad_jws);
+    for (unsigned i = 0; i < p->verifiers_n; i++)
+        if (digest_equal(pubkey_thumbprint(p->verifiers[i].key), &j->sig[0].kid)) {
+            TRY(jws_verify(p->verifiers[i].key, typ, j->payload, &j->sig[0]));
+            *ret_verifier = i;
+            return OK;
+        }
+    return fail(E_verifier_unknown);
+}

@@ -17,5 +17,8 @@ struct signers verify_certificate(const struct policy *p, const struct jws *cert
 MUST_USE result verify_request(const struct certificate *c, const struct jws *request);
 /* A statement under one pinned key: policy or epoch. */
 MUST_USE result verify_statement(const struct pubkey *pinned, const char *typ, const struct jws *statement);
+/* A statement under the key of one of the policy's verifiers (challenge, result, enrolment): verifier_unknown, bad_header,
+ * bad_signature. */
+MUST_USE result verify_by_verifier(const struct policy *p, const char *typ, const struct jws *j, unsigned *ret_verifier);
 
 #endif

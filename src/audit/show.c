@@ -110,6 +110,21 @@ static void show_members(const struct entry *e)
     case ENTRY_NOISE:
         show_noise(&e->noise);
         break;
+    case ENTRY_ATTESTATION:
+        printf("attested %s, result %s", e->attestation.status, short_digest(&e->attestation.result, text));
+        break;
+    case ENTRY_KEYS:
+        printf("keys     mint key %s", short_digest(&e->keys.key[ROLE_MINT].kid, text));
+        break;
+    case ENTRY_ENROLMENT:
+        printf("enrolled %s", short_digest(&e->enrolment.statement, text));
+        break;
+    case ENTRY_ACKNOWLEDGE:
+        printf("acknowledged %s at size %" PRIu64, e->acknowledge.what, e->acknowledge.size);
+        break;
+    case ENTRY_REKEY:
+        printf("rekey    record key %s", short_digest(&e->rekey.new_kid[ROLE_RECORD], text));
+        break;
     }
 }
 

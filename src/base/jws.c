@@ -128,21 +128,24 @@ static struct span view(const struct buf *arena, struct place at)
     return span_part(buf_span(arena), at.from, at.n);
 }
 
-static result parse_into(const json_t *v, struct buf *arena, struct jws *ret)
+static result views_of(const struct places *p, const struct buf *arena, struct jws *ret)
 {
-    struct places places = { 0 };
-    struct jws jws = { 0 };
-    TRY(decode_all(v, arena, &places));
-    jws.payload = view(arena, places.payload);
-    jws.n = places.n;
+    struct jws jws = { .payload = view(arena, p->payload), .n = p->n };
     for (unsigned i = 0; i < jws.n; i++) {
         struct jws_signature *s = &jws.sig[i];
-        s->protected_ = view(arena, places.header[i]);
-        s->signature = view(arena, places.signature[i]);
+        s->protected_ = view(arena, p->header[i]);
+        s->signature = view(arena, p->signature[i]);
         TRY(read_kid(s->protected_, &s->kid));
     }
     *ret = jws;
     return OK;
+}
+
+static result parse_into(const json_t *v, struct buf *arena, struct jws *ret)
+{
+    struct places places = { 0 };
+    TRY(decode_all(v, arena, &places));
+    return views_of(&places, arena, ret);
 }
 
 result jws_parse(const json_t *v, struct buf *arena, struct jws *ret)
@@ -186,6 +189,63 @@ result jws_write(const struct jws *j, struct buf *out)
     result r = j->n >= 1 && j->n <= JWS_SIGNATURES_MAX ? write_all(j, out) : fail(E_bad_jws);
     if (!is_ok(r))
         out->n = before;
+    return r;
+}
+
+static result compact_all(const struct jws *j, struct buf *out)
+{
+    TRY(b64url_put(out, j->sig[0].protected_));
+    TRY(buf_u8(out, '.'));
+    TRY(b64url_put(out, j->payload));
+    TRY(buf_u8(out, '.'));
+    return b64url_put(out, j->sig[0].signature);
+}
+
+result jws_compact(const struct jws *j, struct buf *out)
+{
+    size_t before = out->n;
+    result r = j->n == 1 ? compact_all(j, out) : fail(E_bad_jws);
+    if (!is_ok(r))
+        out->n = before;
+    return r;
+}
+
+/* The text up to the next dot, decoded; more than max bytes are too_long. */
+static result decode_part(struct span text, size_t from, size_t to, size_t max, struct buf *arena, struct place *ret)
+{
+    size_t at = arena->n;
+    struct span part = span_part(text, from, to - from);
+    if (part.n > B64URL_LEN(max))
+        return fail(E_too_long);
+    TRY(b64url_read(part, arena));
+    *ret = (struct place){ at, arena->n - at };
+    return OK;
+}
+
+static result decode_compact(struct span text, struct buf *arena, struct places *p)
+{
+    size_t first = span_find(text, 0, '.');
+    size_t second = first < text.n ? span_find(text, first + 1, '.') : text.n;
+    if (second == text.n || span_find(text, second + 1, '.') != text.n)
+        return fail(E_bad_jws);
+    TRY(decode_part(text, 0, first, JWS_HEADER_MAX, arena, &p->header[0]));
+    TRY(decode_part(text, first + 1, second, JWS_PAYLOAD_MAX, arena, &p->payload));
+    if (text.n - second - 1 != B64URL_LEN(SIGNATURE_SIZE))
+        return fail(E_bad_signature);
+    TRY(decode_part(text, second + 1, text.n, SIGNATURE_SIZE, arena, &p->signature[0]));
+    p->n = 1;
+    return OK;
+}
+
+result jws_parse_compact(struct span text, struct buf *arena, struct jws *ret)
+{
+    struct places places = { 0 };
+    size_t before = arena->n;
+    result r = decode_compact(text, arena, &places);
+    if (is_ok(r))
+        r = views_of(&places, arena, ret);
+    if (!is_ok(r))
+        arena->n = before;
     return r;
 }
 

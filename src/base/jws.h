@@ -16,6 +16,13 @@
 #define TYP_REQUEST "seb-request+jws"
 #define TYP_POLICY "seb-policy+jws"
 #define TYP_EPOCH "seb-epoch+jws"
+#define TYP_CHALLENGE "seb-challenge+jws"
+#define TYP_APPROVAL "seb-approval+jws"
+#define TYP_REFERENCE "seb-reference+jws"
+#define TYP_ENROLMENT "seb-enrolment+jws"
+#define TYP_KEY_STATEMENT "seb-key+jws"
+#define TYP_ACKNOWLEDGE "seb-acknowledge+jws"
+#define TYP_RESULT "eat+jwt" /* RFC 9711 section 6.8.4 */
 #define TYP_CREDENTIAL "JWT"
 #define TYP_CHALLENGE "seb-challenge+jws"
 #define TYP_APPROVAL "seb-approval+jws"
@@ -53,6 +60,11 @@ MUST_USE result jws_verify(const struct pubkey *k, const char *typ, struct span 
 MUST_USE result jws_write(const struct jws *j, struct buf *out);
 /* SHA-256 of what jws_write writes: the payload with exactly these signatures, in this order. */
 MUST_USE result jws_digest(const struct jws *j, struct digest *ret);
+/* Compact serialization (RFC 7515 section 7.1), in which JWTs travel: header "." payload "." signature. bad_jws unless there is
+ * exactly one signature. */
+MUST_USE result jws_compact(const struct jws *j, struct buf *out);
+/* Takes apart a compact serialization; arena and *ret as in jws_parse. Opinion only: verifies nothing. */
+MUST_USE result jws_parse_compact(struct span text, struct buf *arena, struct jws *ret);
 /* The same as a JSON value that the caller owns. */
 MUST_USE result jws_json(const struct jws *j, json_t **ret);
 

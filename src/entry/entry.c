@@ -3,13 +3,14 @@
 #include "entry/entry.h"
 
 #include "entry/fields.h"
+#include "entry/identity.h"
 
-static const char *const type_names[] = { "start", "stop", "policy", "epoch", "read", "decision", "outcome", "noise", NULL };
+static const char *const type_names[] = { "start", "stop", "policy", "epoch", "read", "decision", "outcome", "noise", "attestation",
+    "keys", "enrolment", "acknowledge", "rekey", NULL };
 static const char *const purpose_names[] = { "drift", "reconcile", NULL };
 static const char *const result_names[] = { "applied", "rejected", "failed", "not_applied", "open", NULL };
 static const char *const evidence_names[] = { "response", "never_sent", "mint_refused", "state", "state_unchanged", "state_other",
     "none", NULL };
-static const char *const role_names[ROLES] = { [ROLE_ATTESTATION] = "attestation", [ROLE_RECORD] = "record", [ROLE_MINT] = "mint" };
 
 const char *outcome_name(enum outcome_result r)
 {
@@ -24,18 +25,6 @@ const char *evidence_name(enum outcome_evidence e)
 static const struct field common_fields[] = {
     FIELD(NUMBER, struct entry, time),
     FIELD_CHOSEN(struct entry, type, type_names),
-};
-static const struct field start_fields[] = {
-    FIELD(BYTES, struct start_entry, config),
-    FIELD(NAME, struct start_entry, domain),
-    FIELD(NAME, struct start_entry, instance),
-    FIELD(TEXT, struct start_entry, program),
-    FIELD(BYTES, struct start_entry, run),
-};
-static const struct field key_fields[] = {
-    FIELD(WORD, struct key_identity, backend),
-    FIELD(BYTES, struct key_identity, evidence),
-    FIELD(BYTES, struct key_identity, kid),
 };
 static const struct field stop_fields[] = {
     FIELD_AS("run", BYTES, struct entry, stop.run),
@@ -59,6 +48,9 @@ static const struct field read_fields[] = {
     FIELD_AS("signed", BYTES, struct read_entry, signed_),
     FIELD(NAME, struct read_entry, target),
 };
+static const struct field read_attestation_fields[] = {
+    FIELD(BYTES, struct read_entry, attestation),
+};
 static const struct field reconcile_fields[] = {
     FIELD(INDEX, struct read_entry, decision),
 };
@@ -75,6 +67,9 @@ static const struct field decision_fields[] = {
     FIELD_AS("signed", BYTES, struct decision_entry, signed_),
     FIELD(BYTES, struct decision_entry, statement),
     FIELD(FLAG, struct decision_entry, used),
+};
+static const struct field decision_attestation_fields[] = {
+    FIELD(BYTES, struct decision_entry, attestation),
 };
 static const struct field target_fields[] = {
     FIELD_AS("kind", WORD, struct decision_entry, target_kind),
@@ -127,18 +122,26 @@ static const struct field noise_fields[] = {
     FIELD(NUMBER, struct noise_entry, until),
 };
 
+static const struct field attestation_fields[] = {
+    FIELD(BYTES, struct attestation_entry, evidence),
+    FIELD(BYTES, struct attestation_entry, result),
+    FIELD(WORD, struct attestation_entry, status),
+};
+static const struct field enrolment_fields[] = {
+    FIELD_AS("statement", BYTES, struct entry, enrolment.statement),
+};
+static const struct field acknowledge_fields[] = {
+    FIELD(BYTES, struct acknowledge_entry, root),
+    FIELD(INDEX, struct acknowledge_entry, size),
+    FIELD(BYTES, struct acknowledge_entry, statement),
+    FIELD(WORD, struct acknowledge_entry, what),
+};
+
 /* Writing. */
 
-static result put_start(json_t *o, const struct start_entry *e)
+static result put_unattested(json_t *o)
 {
-    AUTO_JSON *keys = json_object();
-    TRY(fields_put(o, FIELDS(start_fields), e));
-    for (unsigned role = 0; role < ROLES; role++) {
-        AUTO_JSON *key = json_object();
-        TRY(fields_put(key, FIELDS(key_fields), &e->key[role]));
-        TRY(json_put_new(keys, role_names[role], json_incref(key)));
-    }
-    return json_put_new(o, "keys", json_incref(keys));
+    return json_put_text(o, "attestation", "none");
 }
 
 static result put_read(json_t *o, const struct read_entry *e)
@@ -146,6 +149,7 @@ static result put_read(json_t *o, const struct read_entry *e)
     if ((e->purpose == READ_RECONCILE) != (e->decision != NO_INDEX))
         return fail(E_bad_value);
     TRY(fields_put(o, FIELDS(read_fields), e));
+    TRY(e->has_attestation ? fields_put(o, FIELDS(read_attestation_fields), e) : put_unattested(o));
     return e->decision == NO_INDEX ? OK : fields_put(o, FIELDS(reconcile_fields), e);
 }
 
@@ -174,7 +178,7 @@ static result put_live(json_t *o, const struct decision_entry *e)
 static result put_decision(json_t *o, const struct decision_entry *e)
 {
     TRY(fields_put(o, FIELDS(decision_fields), e));
-    TRY(json_put_text(o, "attestation", "none"));
+    TRY(e->has_attestation ? fields_put(o, FIELDS(decision_attestation_fields), e) : put_unattested(o));
     TRY(e->has_body ? fields_put(o, FIELDS(body_fields), e) : json_put_new(o, "body", json_null()));
     TRY(put_target(o, e));
     TRY(put_live(o, e));
@@ -217,7 +221,7 @@ static result put_members(json_t *o, const struct entry *e)
 {
     switch (e->type) {
     case ENTRY_START:
-        return put_start(o, &e->start);
+        return start_put(o, &e->start);
     case ENTRY_STOP:
         return fields_put(o, FIELDS(stop_fields), e);
     case ENTRY_POLICY:
@@ -232,6 +236,16 @@ static result put_members(json_t *o, const struct entry *e)
         return put_outcome(o, &e->outcome);
     case ENTRY_NOISE:
         return put_noise(o, &e->noise);
+    case ENTRY_ATTESTATION:
+        return fields_put(o, FIELDS(attestation_fields), &e->attestation);
+    case ENTRY_KEYS:
+        return keys_put(o, &e->keys);
+    case ENTRY_ENROLMENT:
+        return fields_put(o, FIELDS(enrolment_fields), e);
+    case ENTRY_ACKNOWLEDGE:
+        return fields_put(o, FIELDS(acknowledge_fields), &e->acknowledge);
+    case ENTRY_REKEY:
+        return rekey_put(o, &e->rekey);
     }
     return fail(E_bad_value);
 }
@@ -265,15 +279,11 @@ result entry_write_permit(const struct entry *e, const struct permit *permit, st
 /* Reading: what each function leaves unchecked (unknown members, values where there should be none, the order of members) shows
  * when the entry is written again. */
 
-static result get_start(const json_t *o, struct start_entry *ret)
+static result get_attested(const json_t *o, bool *ret)
 {
-    const json_t *keys, *key;
-    TRY(fields_get(o, FIELDS(start_fields), ret));
-    TRY(json_object_at(o, "keys", &keys));
-    for (unsigned role = 0; role < ROLES; role++) {
-        TRY(json_object_at(keys, role_names[role], &key));
-        TRY(fields_get(key, FIELDS(key_fields), &ret->key[role]));
-    }
+    const char *attestation;
+    TRY(json_text(o, "attestation", DIGEST_TEXT, &attestation));
+    *ret = !span_is(span_text(attestation), "none");
     return OK;
 }
 
@@ -281,6 +291,9 @@ static result get_read(const json_t *o, struct read_entry *ret)
 {
     ret->decision = NO_INDEX;
     TRY(fields_get(o, FIELDS(read_fields), ret));
+    TRY(get_attested(o, &ret->has_attestation));
+    if (ret->has_attestation)
+        TRY(fields_get(o, FIELDS(read_attestation_fields), ret));
     return json_has(o, "decision") ? fields_get(o, FIELDS(reconcile_fields), ret) : OK;
 }
 
@@ -305,6 +318,9 @@ static result get_decision(const json_t *o, struct decision_entry *ret)
     const json_t *target;
     const char *verdict;
     TRY(fields_get(o, FIELDS(decision_fields), ret));
+    TRY(get_attested(o, &ret->has_attestation));
+    if (ret->has_attestation)
+        TRY(fields_get(o, FIELDS(decision_attestation_fields), ret));
     ret->has_body = !is_null(o, "body");
     ret->has_target = !is_null(o, "target");
     ret->has_live = !is_null(o, "live");
@@ -357,7 +373,7 @@ static result get_members(const json_t *o, struct entry *ret)
 {
     switch (ret->type) {
     case ENTRY_START:
-        return get_start(o, &ret->start);
+        return start_get(o, &ret->start);
     case ENTRY_STOP:
         return fields_get(o, FIELDS(stop_fields), ret);
     case ENTRY_POLICY:
@@ -372,6 +388,16 @@ static result get_members(const json_t *o, struct entry *ret)
         return get_outcome(o, &ret->outcome);
     case ENTRY_NOISE:
         return get_noise(o, &ret->noise);
+    case ENTRY_ATTESTATION:
+        return fields_get(o, FIELDS(attestation_fields), &ret->attestation);
+    case ENTRY_KEYS:
+        return keys_get(o, &ret->keys);
+    case ENTRY_ENROLMENT:
+        return fields_get(o, FIELDS(enrolment_fields), ret);
+    case ENTRY_ACKNOWLEDGE:
+        return fields_get(o, FIELDS(acknowledge_fields), &ret->acknowledge);
+    case ENTRY_REKEY:
+        return rekey_get(o, &ret->rekey);
     }
     return fail(E_bad_value);
 }

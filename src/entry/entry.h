@@ -16,7 +16,21 @@
 
 struct permit; /* policy/judge.h */
 
-enum entry_type { ENTRY_START = 1, ENTRY_STOP, ENTRY_POLICY, ENTRY_EPOCH, ENTRY_READ, ENTRY_DECISION, ENTRY_OUTCOME, ENTRY_NOISE };
+enum entry_type {
+    ENTRY_START = 1,
+    ENTRY_STOP,
+    ENTRY_POLICY,
+    ENTRY_EPOCH,
+    ENTRY_READ,
+    ENTRY_DECISION,
+    ENTRY_OUTCOME,
+    ENTRY_NOISE,
+    ENTRY_ATTESTATION,
+    ENTRY_KEYS,
+    ENTRY_ENROLMENT,
+    ENTRY_ACKNOWLEDGE,
+    ENTRY_REKEY
+};
 enum key_role { ROLE_ATTESTATION, ROLE_RECORD, ROLE_MINT, ROLES };
 enum read_purpose { READ_DRIFT = 1, READ_RECONCILE };
 enum outcome_result { RESULT_APPLIED = 1, RESULT_REJECTED, RESULT_FAILED, RESULT_NOT_APPLIED, RESULT_OPEN };
@@ -37,11 +51,40 @@ struct key_identity {
     char backend[8]; /* "tpm" or "pkcs11" */
     struct digest evidence;
 };
+#define MEASURED_MAX 16
+struct measured { /* an event of the broker's own log of measurements: its name and newest value */
+    char name[32];
+    struct digest digest;
+};
 struct start_entry {
     uint8_t run[RUN_SIZE];
     char domain[DOMAIN_MAX + 1], instance[NAME_MAX_ + 1], program[64];
     struct digest config;
     struct key_identity key[ROLES];
+    int64_t certificates_from; /* seconds; certificates issued before it are refused; 0: none are */
+    int64_t counter; /* of the TPM: what the revocation epoch is mapped to */
+    uint64_t head; /* size of the log before this entry */
+    unsigned measured_n;
+    struct measured measured[MEASURED_MAX];
+};
+struct keys_entry { /* keys that changed within a run */
+    uint8_t run[RUN_SIZE];
+    int64_t epoch; /* revocation epoch that the mint key is of */
+    struct key_identity key[ROLES];
+};
+struct attestation_entry {
+    struct digest result, evidence; /* of the result's payload; of the evidence JSON that it judges */
+    char status[24]; /* of the result: ear.status */
+};
+struct acknowledge_entry {
+    uint64_t size;
+    struct digest root, statement;
+    char what[24]; /* rollback, unclean */
+};
+struct rekey_entry { /* from here on notes are the new record key's */
+    struct digest old_kid[ROLES], new_kid[ROLES];
+    bool has_statement;
+    struct digest statement;
 };
 struct read_entry {
     uint8_t run[RUN_SIZE];
@@ -50,6 +93,8 @@ struct read_entry {
     char target[NAME_MAX_ + 1], resource[RESOURCE_MAX + 1];
     int64_t iat, exp;
     struct digest mint_key;
+    bool has_attestation; /* as in a decision: what the read's credential says */
+    struct digest attestation;
     uint64_t decision; /* NO_INDEX unless it reconciles */
 };
 struct live_state {
@@ -65,6 +110,8 @@ struct decision_entry {
     struct digest signed_; /* jws_digest of the certificate: which signatures it was judged with */
     char request_id[NAME_MAX_ + 1], cid[NAME_MAX_ + 1];
     int64_t policy_epoch, epoch;
+    bool has_attestation;
+    struct digest attestation; /* the result's, as in its attestation entry */
     bool has_target;
     char target_kind[16], target_prefix[RESOURCE_MAX + 1];
     bool has_body;
@@ -120,6 +167,13 @@ struct entry {
         struct decision_entry decision;
         struct outcome_entry outcome;
         struct noise_entry noise;
+        struct attestation_entry attestation;
+        struct keys_entry keys;
+        struct {
+            struct digest statement;
+        } enrolment;
+        struct acknowledge_entry acknowledge;
+        struct rekey_entry rekey;
     };
 };
 

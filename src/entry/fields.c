@@ -16,7 +16,7 @@ bool is_word(const char *text)
     return !*text;
 }
 
-static bool is_name(const char *text)
+bool is_a_name(const char *text)
 {
     if (!*text)
         return false;
@@ -27,7 +27,7 @@ static bool is_name(const char *text)
 
 static result text_allowed(const struct field *f, const char *text)
 {
-    bool good = f->kind == FIELD_NAME ? is_name(text) : f->kind == FIELD_WORD ? is_word(text) : *text != 0;
+    bool good = f->kind == FIELD_NAME ? is_a_name(text) : f->kind == FIELD_WORD ? is_word(text) : *text != 0;
     return good ? OK : fail(E_bad_value);
 }
 

@@ -36,5 +36,6 @@ struct field {
 MUST_USE result fields_put(json_t *o, const struct field *f, size_t n, const void *from);
 MUST_USE result fields_get(const json_t *o, const struct field *f, size_t n, void *to);
 bool is_word(const char *text);
+bool is_a_name(const char *text);
 
 #endif

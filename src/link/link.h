@@ -38,6 +38,14 @@ enum message_type {
     MESSAGE_READY,
     MESSAGE_TPM_AGAIN,
     MESSAGE_TPM,
+    MESSAGE_ATTEST,
+    MESSAGE_CHALLENGE,
+    MESSAGE_EVIDENCE,
+    MESSAGE_RESULT,
+    MESSAGE_APPROVAL,
+    MESSAGE_ACKNOWLEDGE,
+    MESSAGE_PLAN,
+    MESSAGE_STATE,
 };
 struct message {
     enum message_type type;

@@ -63,7 +63,18 @@ result submit_read(struct span fields, struct submit_message *ret)
 result admin_put(struct buf *b, const struct admin_message *m)
 {
     TRY(buf_u8(b, (uint8_t)m->operation));
-    return parts_put(b, &m->statement);
+    TRY(parts_put(b, &m->statement));
+    return buf_blob32(b, m->text);
+}
+
+/* What an operation brings along, and nothing else. */
+static bool admin_fits(const struct admin_message *m)
+{
+    bool statement = m->operation == ADMIN_POLICY || m->operation == ADMIN_EPOCH || m->operation == ADMIN_ACKNOWLEDGE;
+    bool text = m->operation == ADMIN_APPROVAL;
+    if (statement ? m->statement.n != 1 : m->statement.n || m->statement.payload.n)
+        return false;
+    return text ? m->text.n > 0 : m->text.n == 0;
 }
 
 result admin_read(struct span fields, struct admin_message *ret)
@@ -73,10 +84,57 @@ result admin_read(struct span fields, struct admin_message *ret)
     uint8_t operation;
     TRY(illegal(read_u8(&r, &operation)));
     TRY(parts_read(&r, &m.statement));
+    TRY(illegal(read_blob32(&r, LINK_PACKET_MAX, &m.text)));
     TRY(illegal(read_end(&r)));
-    if (operation < ADMIN_STATUS || operation > ADMIN_EPOCH || (operation != ADMIN_STATUS && m.statement.n != 1))
+    if (operation < ADMIN_STATUS || operation > ADMIN_PLAN)
         return fail(E_illegal_message);
     m.operation = (enum admin_operation)operation;
+    if (!admin_fits(&m))
+        return fail(E_illegal_message);
+    *ret = m;
+    return OK;
+}
+
+static result lease_put(struct buf *b, const struct lease_grant *l)
+{
+    TRY(buf_u32(b, l->seconds));
+    return buf_blob16(b, l->signature);
+}
+
+static result lease_read(struct reader *r, struct lease_grant *ret)
+{
+    struct lease_grant l;
+    TRY(illegal(read_u32(r, &l.seconds)));
+    TRY(illegal(read_blob16(r, LEASE_SIGNATURE_SIZE, &l.signature)));
+    if (l.signature.n != (l.seconds ? LEASE_SIGNATURE_SIZE : 0))
+        return fail(E_illegal_message);
+    *ret = l;
+    return OK;
+}
+
+result attest_put(struct buf *b, const struct attest_message *m)
+{
+    TRY(buf_u8(b, (uint8_t)m->operation));
+    TRY(parts_put(b, &m->statement));
+    TRY(lease_put(b, &m->lease));
+    return buf_blob32(b, m->extra);
+}
+
+result attest_read(struct span fields, struct attest_message *ret)
+{
+    struct reader r = reader_of(fields);
+    struct attest_message m = { .operation = ATTEST_CHALLENGE };
+    uint8_t operation;
+    TRY(illegal(read_u8(&r, &operation)));
+    TRY(parts_read(&r, &m.statement));
+    TRY(lease_read(&r, &m.lease));
+    TRY(illegal(read_blob32(&r, LINK_PACKET_MAX, &m.extra)));
+    TRY(illegal(read_end(&r)));
+    if (operation < ATTEST_CHALLENGE || operation > ATTEST_ENROLLED || m.statement.n != 1)
+        return fail(E_illegal_message);
+    m.operation = (enum attest_operation)operation;
+    if ((m.lease.seconds && m.operation != ATTEST_RESULT) || (m.operation == ATTEST_ENROLLED) != (m.extra.n > 0))
+        return fail(E_illegal_message);
     *ret = m;
     return OK;
 }
@@ -121,21 +179,33 @@ result resume_put(struct buf *b, const struct resume_message *m)
     TRY(buf_u8(b, (uint8_t)m->n));
     for (unsigned i = 0; i < m->n; i++)
         TRY(buf_put(b, digest_span(&m->hash[i])));
-    return buf_blob32(b, m->note);
+    TRY(buf_blob32(b, m->note));
+    TRY(buf_u8(b, (uint8_t)m->proof_n));
+    for (unsigned i = 0; i < m->proof_n; i++)
+        TRY(buf_put(b, digest_span(&m->proof[i])));
+    return OK;
+}
+
+static result hashes_read(struct reader *r, struct digest hash[64], unsigned *ret_n)
+{
+    uint8_t n;
+    TRY(illegal(read_u8(r, &n)));
+    if (n > 64)
+        return fail(E_illegal_message);
+    for (unsigned i = 0; i < n; i++)
+        TRY(illegal(read_copy(r, hash[i].b, DIGEST_SIZE)));
+    *ret_n = n;
+    return OK;
 }
 
 result resume_read(struct span fields, struct resume_message *ret)
 {
     struct reader r = reader_of(fields);
     struct resume_message m = { .size = 0 };
-    uint8_t n;
     TRY(illegal(read_u64(&r, &m.size)));
-    TRY(illegal(read_u8(&r, &n)));
-    if (n > 64)
-        return fail(E_illegal_message);
-    for (m.n = 0; m.n < n; m.n++)
-        TRY(illegal(read_copy(&r, m.hash[m.n].b, DIGEST_SIZE)));
+    TRY(hashes_read(&r, m.hash, &m.n));
     TRY(illegal(read_blob32(&r, LINK_PACKET_MAX, &m.note)));
+    TRY(hashes_read(&r, m.proof, &m.proof_n));
     TRY(illegal(read_end(&r)));
     *ret = m;
     return OK;
@@ -222,6 +292,44 @@ result mint_read(struct span fields, struct mint_message *ret)
     return OK;
 }
 
+result result_put(struct buf *b, const struct result_message *m)
+{
+    TRY(parts_put(b, &m->statement));
+    return lease_put(b, &m->lease);
+}
+
+result result_read(struct span fields, struct result_message *ret)
+{
+    struct reader r = reader_of(fields);
+    struct result_message m;
+    TRY(parts_read(&r, &m.statement));
+    TRY(lease_read(&r, &m.lease));
+    TRY(illegal(read_end(&r)));
+    if (m.statement.n != 1)
+        return fail(E_illegal_message);
+    *ret = m;
+    return OK;
+}
+
+result evidence_put(struct buf *b, const struct evidence_message *m)
+{
+    TRY(buf_u16(b, m->code));
+    return buf_blob32(b, m->json);
+}
+
+result evidence_read(struct span fields, struct evidence_message *ret)
+{
+    struct reader r = reader_of(fields);
+    struct evidence_message m;
+    TRY(illegal(read_u16(&r, &m.code)));
+    TRY(illegal(read_blob32(&r, LINK_PACKET_MAX, &m.json)));
+    TRY(illegal(read_end(&r)));
+    if (m.code >= E_CODES || (m.code == E_ok) != (m.json.n > 0))
+        return fail(E_illegal_message);
+    *ret = m;
+    return OK;
+}
+
 result code_put(struct buf *b, const struct code_message *m)
 {
     TRY(buf_u16(b, m->code));
@@ -237,7 +345,7 @@ result code_read(struct span fields, struct code_message *ret)
     TRY(illegal(read_u8(&r, &m.what)));
     TRY(illegal(read_u32(&r, &m.foreign)));
     TRY(illegal(read_end(&r)));
-    if (m.code >= E_CODES || m.what > LOADED_EPOCH)
+    if (m.code >= E_CODES || m.what > LOADED_ACKNOWLEDGE)
         return fail(E_illegal_message);
     *ret = m;
     return OK;

@@ -17,13 +17,29 @@ struct submit_message { /* front → core */
 MUST_USE result submit_put(struct buf *b, const struct submit_message *m);
 MUST_USE result submit_read(struct span fields, struct submit_message *ret);
 
-enum admin_operation { ADMIN_STATUS = 1, ADMIN_POLICY, ADMIN_EPOCH };
+enum admin_operation { ADMIN_STATUS = 1, ADMIN_POLICY, ADMIN_EPOCH, ADMIN_APPROVAL, ADMIN_ACKNOWLEDGE, ADMIN_PLAN };
 struct admin_message { /* front → core */
     enum admin_operation operation;
-    struct jws statement; /* empty for status */
+    struct jws statement; /* of policy, epoch and acknowledge: one signature; else empty */
+    struct span text; /* of approval: the approval file; else empty */
 };
 MUST_USE result admin_put(struct buf *b, const struct admin_message *m);
 MUST_USE result admin_read(struct span fields, struct admin_message *ret);
+
+enum attest_operation { ATTEST_CHALLENGE = 1, ATTEST_RESULT, ATTEST_ENROLLED };
+#define LEASE_SIGNATURE_SIZE 64 /* r ‖ s */
+struct lease_grant {
+    uint32_t seconds; /* 0: no lease is granted, and there is no signature */
+    struct span signature; /* LEASE_SIGNATURE_SIZE bytes, or none */
+};
+struct attest_message { /* front → core: what came through the verifiers' door */
+    enum attest_operation operation;
+    struct jws statement; /* exactly one signature */
+    struct lease_grant lease; /* of a result */
+    struct span extra; /* of enrolled: the EK certificate, DER */
+};
+MUST_USE result attest_put(struct buf *b, const struct attest_message *m);
+MUST_USE result attest_read(struct span fields, struct attest_message *ret);
 
 struct noise_message { /* front → core */
     uint16_t code; /* enum seb_code */
@@ -32,7 +48,7 @@ struct noise_message { /* front → core */
 MUST_USE result noise_put(struct buf *b, const struct noise_message *m);
 MUST_USE result noise_read(struct span fields, struct noise_message *ret);
 
-/* REPLY front ← core and KEYS core ← keeper: one blob32 of JSON. */
+/* REPLY front ← core, KEYS and STATE core ← keeper: one blob32 of JSON. APPROVAL core → keeper: the approval file's text. */
 MUST_USE result text_put(struct buf *b, struct span json);
 MUST_USE result text_read(struct span fields, struct span *ret_json);
 
@@ -41,11 +57,13 @@ struct resume_message { /* core → keeper */
     unsigned n;
     struct digest hash[64]; /* the frontier, largest subtree first */
     struct span note; /* empty: none was ever signed */
+    unsigned proof_n;
+    struct digest proof[64]; /* consistency from the anchor's size to `size`; none where there is no anchor, or they are equal */
 };
 MUST_USE result resume_put(struct buf *b, const struct resume_message *m);
 MUST_USE result resume_read(struct span fields, struct resume_message *ret);
 
-/* POLICY, EPOCH: parts alone. */
+/* POLICY, EPOCH, CHALLENGE, ACKNOWLEDGE: parts alone. */
 MUST_USE result statement_put(struct buf *b, const struct jws *j);
 MUST_USE result statement_read(struct span fields, struct jws *ret);
 
@@ -68,11 +86,26 @@ struct mint_message { /* core → keeper */
 MUST_USE result mint_put(struct buf *b, const struct mint_message *m);
 MUST_USE result mint_read(struct span fields, struct mint_message *ret);
 
-enum loaded_what { LOADED_RESUME = 1, LOADED_POLICY, LOADED_EPOCH };
+struct result_message { /* core → keeper: RESULT */
+    struct jws statement; /* exactly one signature */
+    struct lease_grant lease;
+};
+MUST_USE result result_put(struct buf *b, const struct result_message *m);
+MUST_USE result result_read(struct span fields, struct result_message *ret);
+
+struct evidence_message { /* keeper → core: EVIDENCE, to CHALLENGE and PLAN of the same slot */
+    uint16_t code; /* enum seb_code: not ok, and there is no JSON */
+    struct span json;
+};
+MUST_USE result evidence_put(struct buf *b, const struct evidence_message *m);
+MUST_USE result evidence_read(struct span fields, struct evidence_message *ret);
+
+enum loaded_what { LOADED_RESUME = 1, LOADED_POLICY, LOADED_EPOCH, LOADED_RESULT, LOADED_APPROVAL, LOADED_ACKNOWLEDGE };
+#define RESUMED_UNCLEAN 1u /* a bit of RESUMED's foreign: the last run ended without an anchor over the log's end */
 struct code_message { /* keeper → core: RESUMED, LOADED, MINT_REFUSED, HEALTH */
     uint16_t code; /* enum seb_code */
     uint8_t what; /* enum loaded_what, or 0 */
-    uint32_t foreign; /* of HEALTH and MINT_REFUSED */
+    uint32_t foreign; /* of HEALTH and MINT_REFUSED; of RESUMED its bits */
 };
 MUST_USE result code_put(struct buf *b, const struct code_message *m);
 MUST_USE result code_read(struct span fields, struct code_message *ret); /* an unknown code is illegal_message */

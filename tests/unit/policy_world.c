@@ -64,11 +64,12 @@ void edit(json_t *v, const char *path, const char *json_text)
 }
 
 static const char policy_text[] =
-    "{\"attestation\":\"none\",\"authorities\":[],\"body_bytes\":32768,\"credential_s\":30,\"domain\":\"prod.example\",\"freezes\":"
+    "{\"approval\":{\"countersigners\":[],\"needed\":0},\"authorities\":[],\"body_bytes\":32768,\"credential_s\":30,\"domain\":"
+    "\"prod.example\",\"freezes\":"
     "[],"
     "\"hsm\":{\"manufacturer\":\"SoftHSM project\",\"model\":\"SoftHSM v2\",\"serial\":\"0123456789abcdef\"},\"policy_epoch\":7,"
     "\"request_age_s\":300,\"signatures\":{\"L0\":1,\"L1\":1,\"L2\":2,\"L3\":2,\"L4\":3,\"L5\":8},\"validity_s\":3600,"
-    "\"version_from\":\"L2\"}";
+    "\"verifiers\":[{\"name\":\"verifier-0\"}],\"version_from\":\"L2\"}";
 static const char authority_text[] =
     "{\"admit\":[{\"operations\":[\"DELETE\"],\"resources\":[{\"exact\":\"https://docs.example/gone\"}],\"risk\":\"L0\",\"target\":"
     "\"docs\"},{\"operations\":[\"DELETE\",\"PUT\"],\"resources\":[{\"exact\":\"https://docs.example/one\"},{\"prefix\":"
@@ -94,6 +95,13 @@ static void add_authority(struct world *w, unsigned n)
     json_array_append_new(json_object_get(w->policy_json, "authorities"), authority);
 }
 
+static void add_key(json_t *o, const char *name, const struct testkey *k)
+{
+    json_t *jwk = NULL;
+    must(is_ok(pubkey_jwk(testkey_public(k), &jwk)), "jwk");
+    json_object_set_new(o, name, jwk);
+}
+
 void world_new(struct world *w)
 {
     *w = (struct world){ .typ = TYP_CERTIFICATE, .signs_n = 1 };
@@ -104,6 +112,10 @@ void world_new(struct world *w)
         add_authority(w, i);
     }
     w->stranger = testkey_new(ALG_ES256);
+    w->verifier = testkey_new(ALG_ES256);
+    w->lease = testkey_new(ALG_ES256);
+    add_key(at_path(w->policy_json, "verifiers.0"), "jwk", w->verifier);
+    add_key(at_path(w->policy_json, "verifiers.0"), "lease", w->lease);
     w->agent = testkey_new(ALG_EDDSA);
     w->signs[0] = w->authority[0];
     w->requests = w->agent;
@@ -129,6 +141,8 @@ void world_free(struct world *w)
         testkey_free(w->authority[i]);
     testkey_free(w->stranger);
     testkey_free(w->agent);
+    testkey_free(w->verifier);
+    testkey_free(w->lease);
     certificate_free(&w->certificate);
     policy_free(w->policy);
 }
@@ -188,6 +202,7 @@ void world_build(struct world *w)
     must(is_ok(request_parse(w->request_jws.payload, &w->request)), "request");
     w->target = (struct target_facts){ .kind = "http", .prefix = "https://docs.example/", .scope = E_ok };
     w->live = (struct live_facts){ .exists = true, .has_etag = true, .etag = "\"v1\"", .sha256 = sha256(SPAN(old)) };
+    w->attested = (struct attested_facts){ .affirming = true, .keys_match = true, .iat = NOW_S - 5, .exp = NOW_S + 25 };
     w->facts = (struct facts){
         .now_ms = NOW_S * 1000 + 999,
         .domain = "prod.example",
@@ -199,6 +214,7 @@ void world_build(struct world *w)
         .body = sha256(SPAN(body)),
         .body_length = sizeof body,
         .target = &w->target,
+        .attested = &w->attested,
         .live = &w->live,
     };
     world_verify(w);

@@ -11,6 +11,7 @@
 
 struct world {
     struct testkey *authority[WORLD_AUTHORITIES], *stranger, *agent;
+    struct testkey *verifier, *lease; /* the one verifier's keys */
     /* Documents, to be edited before world_build. */
     json_t *policy_json, *certificate_json, *request_json, *epoch_json;
     struct testkey *signs[JWS_SIGNATURES_MAX]; /* who signs the certificate: the first authority unless changed */
@@ -27,6 +28,7 @@ struct world {
     struct epoch_statement epoch;
     struct target_facts target;
     struct live_facts live;
+    struct attested_facts attested;
     struct facts facts;
 };
 void world_new(struct world *w);

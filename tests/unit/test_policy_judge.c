@@ -35,8 +35,7 @@ static void break_rule(struct world *w, unsigned rule)
         w->facts.target = NULL;
         break;
     case 7:
-        w->certificate.risk = RISK_L2;
-        w->facts.signers = (struct signers){ .authorities = 7, .distinct = 3 };
+        w->facts.attested = NULL;
         break;
     case 8:
         w->facts.used = true;
@@ -113,26 +112,29 @@ static void check_at_mint(struct checks *c, unsigned rule)
         .policy = w.policy,
         .epoch = &w.epoch,
         .certificate = &w.certificate,
-        .signers = w.facts.signers };
+        .signers = w.facts.signers,
+        .attested = &w.attested };
     if (rule == 2)
         w.facts.now_ms = w.certificate.exp * 1000;
     else
         break_rule(&w, rule);
-    bool holds = judge_at_mint(&w.facts, &why), asked = rule == 0 || rule == 2 || rule == 3 || rule == 4;
-    check_that(c, asked ? !holds && is_text(why.rule, order[rule].name) : holds, "at mint: sig, time, policy, rev");
+    bool holds = judge_at_mint(&w.facts, &why), asked = rule == 0 || (rule >= 2 && rule <= 4) || rule == 7;
+    check_that(c, asked ? !holds && is_text(why.rule, order[rule].name) : holds, "at mint: sig, time, policy, rev, attest");
     world_free(&w);
 }
 
 struct lifetime {
     const char *name;
-    int64_t contract_s, policy_s, left_s, wanted_s;
+    int64_t contract_s, policy_s, left_s, attested_s, wanted_s;
 };
 static const struct lifetime lifetimes[] = {
-    { "the contract's lifetime", 10, 30, 600, 10 },
-    { "the policy's lifetime", 60, 30, 600, 30 },
-    { "what is left of the certificate", 60, 60, 7, 7 },
-    { "one second is left", 60, 60, 1, 1 },
-    { "a lifetime of one second", 1, 60, 600, 1 },
+    { "the contract's lifetime", 10, 30, 600, 60, 10 },
+    { "the policy's lifetime", 60, 30, 600, 60, 30 },
+    { "what is left of the certificate", 60, 60, 7, 60, 7 },
+    { "one second is left", 60, 60, 1, 60, 1 },
+    { "a lifetime of one second", 1, 60, 600, 60, 1 },
+    { "what is left of the attestation", 60, 60, 600, 9, 9 },
+    { "one second is left of the attestation", 60, 60, 600, 1, 1 },
 };
 
 static void check_lifetime(struct checks *c, const struct lifetime *l)
@@ -148,6 +150,7 @@ static void check_lifetime(struct checks *c, const struct lifetime *l)
     snprintf(number, sizeof number, "%lld", (long long)(NOW_S + l->left_s));
     edit(w.certificate_json, "exp", number);
     world_build(&w);
+    w.attested.exp = NOW_S + l->attested_s;
     AUTO_PERMIT *p = judge(&w.facts, &why);
     check_that(c, p && permit_iat(p) == NOW_S && permit_exp(p) == NOW_S + l->wanted_s, l->name);
     world_free(&w);

@@ -42,11 +42,17 @@ DOCUMENTS(other_certificate, w->keep_digest = true;
           edit(w->request_json, "certificate", "\"LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ\""))
 FACTS(request_missing, w->facts.request = NULL)
 /* time */
-FACTS(at_exp, w->facts.now_ms = w->certificate.exp * 1000; w->request.iat = w->certificate.exp)
-FACTS(before_nbf, w->facts.now_ms = w->certificate.nbf * 1000 - 1; w->request.iat = w->certificate.nbf)
+static void attested_now(struct world *w)
+{
+    w->attested.iat = w->facts.now_ms / 1000;
+    w->attested.exp = w->attested.iat + 30;
+}
+FACTS(at_exp, w->facts.now_ms = w->certificate.exp * 1000; w->request.iat = w->certificate.exp; attested_now(w))
+FACTS(before_nbf, w->facts.now_ms = w->certificate.nbf * 1000 - 1; w->request.iat = w->certificate.nbf; attested_now(w))
 DOCUMENTS(issued_later, edit(w->certificate_json, "iat", "1767225601"))
 FACTS(request_old, w->request.iat = NOW_S - 301)
 FACTS(request_ahead, w->request.iat = NOW_S + 31)
+FACTS(issued_before_restart, w->facts.certificates_from = w->certificate.iat + 1)
 /* policy */
 DOCUMENTS(other_aud, edit(w->certificate_json, "aud", "\"test.example\""))
 DOCUMENTS(older_policy, edit(w->certificate_json, "policy_epoch", "6"))
@@ -94,7 +100,12 @@ FACTS(unsupported, w->target.scope = E_operation_unsupported)
 FACTS(invalid, w->target.scope = E_resource_invalid)
 FACTS(unconditional, w->target.scope = E_precondition_missing)
 /* attest */
-DOCUMENTS(attestation_required, edit(w->policy_json, "attestation", "\"required\""))
+FACTS(unattested, w->facts.attested = NULL)
+FACTS(result_over, w->attested.exp = NOW_S)
+FACTS(result_ahead, w->attested.iat = NOW_S + 31)
+FACTS(not_affirmed, w->attested.affirming = false)
+FACTS(other_keys, w->attested.keys_match = false)
+DOCUMENTS(at_l0, edit(w->certificate_json, "risk", "\"L0\""); edit(w->certificate_json, "contract.risk", "\"L0\""))
 DOCUMENTS(at_l2, edit(w->certificate_json, "risk", "\"L2\""); edit(w->certificate_json, "contract.risk", "\"L2\"");
           signed_by_two(w))
 /* replay */
@@ -130,6 +141,7 @@ static const struct refused refused[] = {
     { "now is exp", NULL, at_exp, "time", E_expired },
     { "now is before nbf", NULL, before_nbf, "time", E_not_yet_valid },
     { "issued in the future", issued_later, NULL, "time", E_not_yet_valid },
+    { "issued before an unclean start", NULL, issued_before_restart, "time", E_certificate_before_restart },
     { "an old request", NULL, request_old, "time", E_request_stale },
     { "a request of the future", NULL, request_ahead, "time", E_request_stale },
     { "another domain's certificate", other_aud, NULL, "policy", E_domain_mismatch },
@@ -169,8 +181,13 @@ static const struct refused refused[] = {
     { "an operation that the target doesn't do", NULL, unsupported, "scope", E_operation_unsupported },
     { "a resource that the target doesn't have", NULL, invalid, "scope", E_resource_invalid },
     { "no precondition", NULL, unconditional, "scope", E_precondition_missing },
-    { "attestation required", attestation_required, NULL, "attest", E_attestation_missing },
-    { "L2 without attestation", at_l2, NULL, "attest", E_attestation_missing },
+    { "no result", NULL, unattested, "attest", E_attestation_missing },
+    { "no result at the lowest risk", at_l0, unattested, "attest", E_attestation_missing },
+    { "no result at L2", at_l2, unattested, "attest", E_attestation_missing },
+    { "a result that is over", NULL, result_over, "attest", E_attestation_expired },
+    { "a result of the future", NULL, result_ahead, "attest", E_attestation_expired },
+    { "a result that doesn't affirm", NULL, not_affirmed, "attest", E_attestation_failed },
+    { "a result for other keys", NULL, other_keys, "attest", E_attestation_other_keys },
     { "a used certificate", NULL, used, "replay", E_certificate_used },
     { "live state that wasn't read", NULL, not_read, "drift", E_read_failed },
     { "a resource that is gone", NULL, gone, "drift", E_state_drifted },
@@ -232,8 +249,8 @@ static void check_refused(struct checks *c, const struct refused *t)
 }
 
 /* Holds at the very edge of each refusal. */
-FACTS(at_nbf, w->facts.now_ms = w->certificate.nbf * 1000; w->request.iat = w->certificate.nbf)
-FACTS(just_before_exp, w->facts.now_ms = w->certificate.exp * 1000 - 1; w->request.iat = w->certificate.exp - 1)
+FACTS(at_nbf, w->facts.now_ms = w->certificate.nbf * 1000; w->request.iat = w->certificate.nbf; attested_now(w))
+FACTS(just_before_exp, w->facts.now_ms = w->certificate.exp * 1000 - 1; w->request.iat = w->certificate.exp - 1; attested_now(w))
 FACTS(oldest_request, w->request.iat = NOW_S - 300)
 FACTS(request_30_ahead, w->request.iat = NOW_S + 30)
 DOCUMENTS(longest_window, edit(w->policy_json, "validity_s", "660"))
@@ -253,8 +270,9 @@ FACTS(nothing_there, w->live = (struct live_facts){ 0 })
 DOCUMENTS(empty_body, edit(w->certificate_json, "contract.parameters.body.length", "0");
           edit(w->certificate_json, "contract.parameters.body.sha256", "\"47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU\""))
 FACTS(came_without_body, w->facts.has_body = false)
-FACTS(attested, w->facts.attested = true)
-DOCUMENTS(required_at_l2, attestation_required(w); at_l2(w))
+FACTS(last_second_of_the_result, w->attested.exp = NOW_S + 1)
+FACTS(result_30_ahead, w->attested.iat = NOW_S + 30)
+FACTS(issued_at_the_restart, w->facts.certificates_from = w->certificate.iat)
 
 static const struct refused taken[] = {
     { "the world as it is", NULL, NULL, NULL, E_ok },
@@ -273,7 +291,10 @@ static const struct refused taken[] = {
     { "creation where the policy wants a version", creates_at_version_level, nothing_there, NULL, E_ok },
     { "no body, and none came", contract_without_body, came_without_body, NULL, E_ok },
     { "an empty body, and none came", empty_body, came_without_body, NULL, E_ok },
-    { "L2, attested", required_at_l2, attested, NULL, E_ok },
+    { "L2", at_l2, NULL, NULL, E_ok },
+    { "the result's last second", NULL, last_second_of_the_result, NULL, E_ok },
+    { "a result 30 s ahead", NULL, result_30_ahead, NULL, E_ok },
+    { "a certificate of the very second of an unclean start", NULL, issued_at_the_restart, NULL, E_ok },
     { "by content", by_content, NULL, NULL, E_ok },
 };
 
