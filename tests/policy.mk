@@ -21,7 +21,7 @@ EXTRA_DIST += tests/int/sab-signs-with-hardware-keys
 # The vectors, and that their generator makes them.
 check_LIBRARIES += tests/unit/libvectors.a
 tests_unit_libvectors_a_SOURCES = tests/unit/vectors.c tests/unit/vectors.h
-VECTOR_TESTS = tests/unit/test_vectors_documents tests/unit/test_vectors_log
+VECTOR_TESTS = tests/unit/test_vectors_documents tests/unit/test_vectors_log tests/unit/test_vectors_attested
 check_PROGRAMS += $(VECTOR_TESTS)
 TESTS += $(VECTOR_TESTS) tests/vectors/check
 tests_unit_test_vectors_documents_SOURCES = tests/unit/test_vectors_documents.c
@@ -29,8 +29,11 @@ tests_unit_test_vectors_documents_LDADD = tests/unit/libvectors.a $(POLICY_LIBS)
 tests_unit_test_vectors_log_SOURCES = tests/unit/test_vectors_log.c
 tests_unit_test_vectors_log_LDADD = tests/unit/libvectors.a libmint.a libscope.a libtarget.a $(ENTRY_LIBS) $(MERKLE_LIBS) libattest.a $(BUS_LIBS) \
 	$(POLICY_LIBS)
-VECTORS = bus canonical checkpoints contracts credentials documents entries hostile keys merkle quotes signatures
+tests_unit_test_vectors_attested_SOURCES = tests/unit/test_vectors_attested.c
+tests_unit_test_vectors_attested_LDADD = tests/unit/libvectors.a libattest.a $(BASE_LIBS)
+VECTORS = approvals bus canonical checkpoints contracts credentials documents entries eventlogs hostile keys merkle quotes references signatures
 EXTRA_DIST += tests/vectors/check tests/vectors/generate.py tests/vectors/forms.py tests/vectors/hostile.py tests/vectors/p256.py \
+	tests/vectors/approvals.py tests/vectors/logs.py \
 	$(VECTORS:%=tests/vectors/%.json)
 
 policy_fuzz = tests/fuzz/fuzz_certificate tests/fuzz/fuzz_request tests/fuzz/fuzz_policy

@@ -5,6 +5,7 @@ import os
 import sys
 
 import p256
+from approvals import approvals, event_logs, references
 from forms import (Key, b64url, blob16, blob32, canonical, consistency, digest, flattened, header, inclusion, jcs, jws, leaf, note,
                    note_text, root, sha256, signing_input)
 from hostile import hostile
@@ -248,7 +249,8 @@ def main():
     samples = {d["kind"] + str(i): d for i, d in enumerate(documents())}
     files = {"keys": keys(), "canonical": canonical_forms(), "signatures": signatures(), "contracts": contracts(),
              "documents": documents(), "bus": bus(), "entries": log_entries(), "merkle": merkle(), "checkpoints": checkpoints(),
-             "quotes": quotes(), "credentials": credentials(),
+             "quotes": quotes(), "credentials": credentials(), "approvals": approvals(), "eventlogs": event_logs(),
+             "references": references(),
              "hostile": hostile(list(samples.values()), contracts(), bus(), log_entries(), checkpoints(), quotes())}
     for name, content in files.items():
         with open(os.path.join(folder, name + ".json"), "w", encoding="utf-8", newline="\n") as f:
