@@ -9,6 +9,7 @@ include tests/keeper.mk
 include tests/supervisor.mk
 include tests/bus.mk
 include tests/hsm.mk
+include tests/attest.mk
 include tests/target.mk
 include tests/link.mk
 include tests/story.mk
