@@ -51,4 +51,8 @@ MUST_USE result evidence_write_part(const struct evidence *e, struct buf *out);
 MUST_USE result evidence_complete(
     struct span part, const struct digest *policy /* NULL: none in force */, const struct merkle_proof *proof, struct buf *out);
 
+/* The member "keys", which enrolment has too: read into zeroed keys whose buffers have their maxima, and put. */
+MUST_USE result evidence_keys_read(const json_t *o, struct evidence_key key[EVIDENCE_ROLES]);
+MUST_USE result evidence_keys_put(json_t *o, const struct evidence_key key[EVIDENCE_ROLES]);
+
 #endif

@@ -23,6 +23,7 @@ MUST_USE result member_name(const json_t *o, const char *name, size_t max, char 
 MUST_USE result member_text(const json_t *o, const char *name, size_t max, char *ret);
 /* 0 to 2^53 - 1. */
 MUST_USE result member_count(const json_t *o, const char *name, uint64_t *ret);
+MUST_USE result put_count(json_t *o, const char *name, uint64_t v); /* bad_value beyond */
 /* Exactly n bytes in base64url. */
 MUST_USE result member_fixed(const json_t *o, const char *name, void *ret, size_t n);
 /* A digest, or null. */

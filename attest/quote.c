@@ -17,6 +17,7 @@
 #define PCR_BANKS_MAX 16
 #define PCR_SELECT_MAX 4
 #define PREIMAGE_PURPOSE "seb-quote-checkpoint-v1"
+#define CHALLENGE_PURPOSE "seb-quote-challenge-v1"
 
 /* TPML_PCR_SELECTION, kept as it is marshaled. */
 static result read_pcr_selection(struct reader *r, struct span *ret)
@@ -111,15 +112,20 @@ static result read_epoch(struct reader *r, uint64_t *ret)
     return read_end(&field);
 }
 
+static result read_purpose(struct reader *r, const char *want)
+{
+    struct span purpose;
+    TRY(read_blob16(r, sizeof PREIMAGE_PURPOSE, &purpose));
+    return span_is(purpose, want) ? OK : fail(E_bad_quote);
+}
+
 result quote_preimage_read(struct span preimage, struct digest *ret_note_text, uint64_t *ret_policy_epoch, uint64_t *ret_epoch)
 {
     struct reader r = reader_of(preimage);
-    struct span purpose, text;
+    struct span text;
     struct digest note_text;
     uint64_t policy_epoch, epoch;
-    TRY(read_blob16(&r, sizeof PREIMAGE_PURPOSE, &purpose));
-    if (!span_is(purpose, PREIMAGE_PURPOSE))
-        return fail(E_bad_quote);
+    TRY(read_purpose(&r, PREIMAGE_PURPOSE));
     TRY(read_blob16(&r, DIGEST_SIZE, &text));
     TRY(span_copy(text, note_text.b, DIGEST_SIZE));
     TRY(read_epoch(&r, &policy_epoch));
@@ -128,6 +134,42 @@ result quote_preimage_read(struct span preimage, struct digest *ret_note_text, u
     *ret_note_text = note_text;
     *ret_policy_epoch = policy_epoch;
     *ret_epoch = epoch;
+    return OK;
+}
+
+result quote_challenge_preimage(const struct quote_challenge *q, struct buf *out)
+{
+    TRY(buf_blob16(out, span_text(CHALLENGE_PURPOSE)));
+    TRY(buf_blob16(out, SPAN(q->nonce)));
+    TRY(buf_blob16(out, SPAN(q->lease_nonce)));
+    TRY(buf_blob16(out, q->has_note ? digest_span(&q->note_text) : (struct span){ NULL, 0 }));
+    TRY(put_epoch(out, q->policy_epoch));
+    return put_epoch(out, q->epoch);
+}
+
+static result read_fixed(struct reader *r, void *ret, size_t n)
+{
+    struct span s;
+    TRY(read_blob16(r, n, &s));
+    return span_copy(s, ret, n);
+}
+
+result quote_challenge_read(struct span preimage, struct quote_challenge *ret)
+{
+    struct reader r = reader_of(preimage);
+    struct quote_challenge q = { 0 };
+    struct span text;
+    TRY(read_purpose(&r, CHALLENGE_PURPOSE));
+    TRY(read_fixed(&r, q.nonce, sizeof q.nonce));
+    TRY(read_fixed(&r, q.lease_nonce, sizeof q.lease_nonce));
+    TRY(read_blob16(&r, DIGEST_SIZE, &text));
+    q.has_note = text.n > 0;
+    if (q.has_note)
+        TRY(span_copy(text, q.note_text.b, DIGEST_SIZE));
+    TRY(read_epoch(&r, &q.policy_epoch));
+    TRY(read_epoch(&r, &q.epoch));
+    TRY(read_end(&r));
+    *ret = q;
     return OK;
 }
 
@@ -154,32 +196,39 @@ static result read_coordinate(struct reader *r, uint8_t ret[32])
     return span_copy(s, ret + 32 - s.n, s.n);
 }
 
-static result read_public(struct span tpmt_public, uint32_t *ret_attributes, uint8_t x[32], uint8_t y[32])
+static result read_public(struct span tpmt_public, struct tpm_public *ret, uint8_t x[32], uint8_t y[32])
 {
     struct reader r = reader_of(tpmt_public);
     uint16_t type, name_alg;
-    struct span auth_policy;
     TRY(read_u16(&r, &type));
     TRY(read_u16(&r, &name_alg));
     if (type != ALG_ECC || name_alg != ALG_SHA256)
         return fail(E_bad_key);
-    TRY(read_u32(&r, ret_attributes));
-    TRY(read_blob16(&r, DIGEST_SIZE, &auth_policy));
+    TRY(read_u32(&r, &ret->attributes));
+    TRY(read_blob16(&r, DIGEST_SIZE, &ret->auth_policy));
     TRY(read_parameters(&r));
     TRY(read_coordinate(&r, x));
     TRY(read_coordinate(&r, y));
     return read_end(&r);
 }
 
+result tpm_public_open(struct span tpmt_public, struct tpm_public *ret)
+{
+    struct tpm_public p = { 0 };
+    uint8_t x[32], y[32];
+    if (!is_ok(read_public(tpmt_public, &p, x, y)) || !is_ok(pubkey_from_point(x, y, &p.key)))
+        return fail(E_bad_key);
+    p.name = sha256(tpmt_public);
+    *ret = p;
+    return OK;
+}
+
 result tpm_public_read(struct span tpmt_public, struct digest *ret_name, struct pubkey **ret_key, uint32_t *ret_attributes)
 {
-    uint32_t attributes;
-    uint8_t x[32], y[32];
-    struct pubkey *key;
-    if (!is_ok(read_public(tpmt_public, &attributes, x, y)) || !is_ok(pubkey_from_point(x, y, &key)))
-        return fail(E_bad_key);
-    *ret_name = sha256(tpmt_public);
-    *ret_key = key;
-    *ret_attributes = attributes;
+    struct tpm_public p;
+    TRY(tpm_public_open(tpmt_public, &p));
+    *ret_name = p.name;
+    *ret_key = p.key;
+    *ret_attributes = p.attributes;
     return OK;
 }
