@@ -124,8 +124,8 @@ result challenge_parse(struct span payload, struct challenge *ret)
     TRY(json_is_canonical(o, payload));
     TRY(member_word(o, "op", op_names, CHALLENGE_OPS, &op));
     c.op = (enum challenge_op)op;
-    TRY(member_name(o, "domain", DOMAIN_NAME_MAX, c.domain));
-    TRY(member_name(o, "instance", INSTANCE_NAME_MAX, c.instance));
+    TRY(name_at(o, "domain", c.domain, sizeof c.domain));
+    TRY(name_at(o, "instance", c.instance, sizeof c.instance));
     TRY(json_int(o, "iat", 0, JSON_INT_MAX, &c.iat));
     TRY(member_fixed(o, "nonce", c.nonce, sizeof c.nonce));
     TRY(read_seen(o, &c));

@@ -26,6 +26,10 @@ void enrolment_offer_free_pointer(struct enrolment_offer **o);
 MUST_USE result enrolment_offer_parse(struct span text, struct enrolment_offer **ret);
 MUST_USE result enrolment_offer_write(const struct enrolment_offer *o, struct buf *out);
 
+/* policy_ref() of the instance: its log's origin is "<domain>/<instance>". */
+MUST_USE result instance_policy_ref(
+    const char *domain, const char *instance, const uint8_t ak_name[TPM_NAME_SIZE], struct digest *ret);
+
 /* What it must prove is judged against. */
 struct enrolment_terms {
     const char *domain, *instance;

@@ -132,6 +132,8 @@ static result attributes_check(const json_t *o)
     } stated[] = { { "always_sensitive", true }, { "extractable", false }, { "local", true }, { "never_extractable", true },
         { "sensitive", true } };
     bool value;
+    if (json_object_size(o) != sizeof stated / sizeof *stated)
+        return fail(E_key_not_certified);
     for (unsigned i = 0; i < sizeof stated / sizeof *stated; i++) {
         TRY(json_flag(o, stated[i].name, &value));
         if (value != stated[i].want)

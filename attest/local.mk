@@ -3,4 +3,7 @@ noinst_LIBRARIES += libattest.a
 libattest_a_SOURCES = attest/quote.c attest/quote.h \
 	attest/policy_digest.c attest/policy_digest.h attest/approval.c attest/approval_file.c attest/approval.h \
 	attest/cel.c attest/cel.h attest/ima.c attest/ima.h attest/little.h attest/names.c attest/names.h attest/reference.c attest/reference.h \
-	attest/tcg_log.c attest/tcg_log.h
+	attest/tcg_log.c attest/tcg_log.h \
+	attest/members.c attest/members.h attest/challenge.c attest/challenge.h attest/evidence.c attest/evidence.h \
+	attest/key_proof.c attest/key_proof.h attest/ek.c attest/ek.h attest/tpmt_public.c attest/tpmt_public.h \
+	attest/credential.c attest/credential.h attest/enrolment.c attest/enrolment.h attest/result.c attest/result.h

@@ -7,22 +7,6 @@ struct log_state log_state_empty(void)
     return (struct log_state){ .size = 0, .root = sha256((struct span){ NULL, 0 }) };
 }
 
-static bool is_name_character(uint8_t c)
-{
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-}
-
-result member_name(const json_t *o, const char *name, size_t max, char *ret)
-{
-    const char *text;
-    TRY(json_text(o, name, max, &text));
-    struct span s = span_text(text);
-    for (size_t i = 0; i < s.n; i++)
-        if (!is_name_character(s.p[i]))
-            return fail(E_bad_value);
-    return span_copy_text(s, ret, max + 1);
-}
-
 result member_text(const json_t *o, const char *name, size_t max, char *ret)
 {
     const char *text;

@@ -2,7 +2,7 @@
 #ifndef SEB_ATTEST_MEMBERS_H
 #define SEB_ATTEST_MEMBERS_H
 
-#include "base/json.h"
+#include "attest/names.h"
 
 #define INSTANCE_NAME_MAX 64
 #define DOMAIN_NAME_MAX 128
@@ -17,8 +17,6 @@ struct log_state {
 /* Of a log that nobody has seen yet: size 0 and the root of the empty tree (RFC 9162 section 2.1.1). */
 struct log_state log_state_empty(void);
 
-/* 1 to max characters of A-Z a-z 0-9 . _ - (docs/formats.md, "Common rules") into ret[max + 1]. bad_value, too_long. */
-MUST_USE result member_name(const json_t *o, const char *name, size_t max, char *ret);
 /* 1 to max bytes without control characters into ret[max + 1]. */
 MUST_USE result member_text(const json_t *o, const char *name, size_t max, char *ret);
 /* 0 to 2^53 - 1. */

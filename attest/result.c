@@ -177,11 +177,11 @@ static result read_seb(const json_t *submodule, struct result_claims *c)
     TRY(json_closed(seb, (const char *const[]){ "codes", "domain", "enrolment", "epoch", "evidence", "instance", "keys", "log",
                              "log_before", "policy_epoch", "quote", "reference", NULL }));
     TRY(read_codes(seb, c));
-    TRY(member_name(seb, "domain", DOMAIN_NAME_MAX, c->domain));
+    TRY(name_at(seb, "domain", c->domain, sizeof c->domain));
     TRY(json_digest_at(seb, "enrolment", &c->enrolment));
     TRY(member_count(seb, "epoch", &c->epoch));
     TRY(json_digest_at(seb, "evidence", &c->evidence));
-    TRY(member_name(seb, "instance", INSTANCE_NAME_MAX, c->instance));
+    TRY(name_at(seb, "instance", c->instance, sizeof c->instance));
     TRY(json_object_at(seb, "keys", &keys));
     TRY(json_closed(keys, (const char *const[]){ "attestation", "mint", "record", NULL }));
     TRY(json_digest_at(keys, "attestation", &c->attestation));
