@@ -98,6 +98,18 @@ static result pin_read(const char *from, struct secret **ret)
     return code_of(r) == E_no_memory ? r : fail_foreign(E_pin_unreadable, foreign_of(r), foreign_code(r));
 }
 
+static result pin_copy(struct secret *pin, struct secret **ret)
+{
+    AUTO_SECRET *copy = NULL;
+    if (secret_size(pin) < 1 || secret_size(pin) > PIN_MAX)
+        return fail(E_pin_unreadable);
+    TRY(secret_new(secret_size(pin), &copy));
+    TRY(span_copy((struct span){ secret_bytes(pin), secret_size(pin) }, secret_bytes(copy), secret_size(copy)));
+    *ret = copy;
+    copy = NULL;
+    return OK;
+}
+
 static struct span trimmed(const CK_UTF8CHAR *field, size_t n)
 {
     return (struct span){ field, p11_kit_space_strlen(field, n) };
@@ -204,7 +216,7 @@ static void module_end(struct p11_token *t)
 static result token_open(struct p11_token *t, const struct p11_args *args)
 {
     TRY(span_dup_text(span_text(args->token), &t->label));
-    TRY(pin_read(args->pin_file, &t->pin));
+    TRY(args->pin ? pin_copy(args->pin, &t->pin) : pin_read(args->pin_file, &t->pin));
     /* An absolute path alone: p11-kit would look for another one among the installed modules. */
     if (args->module[0] != '/')
         return fail(E_hsm_unavailable);

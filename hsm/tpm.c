@@ -33,6 +33,12 @@ result tpm_result(TSS2_RC rc)
     return fail_foreign(from_tpm && !out_of_order ? E_tpm_refused : E_tpm_unavailable, FOREIGN_TSS2, rc);
 }
 
+TPM2_RC tpm_base_code(TSS2_RC rc)
+{
+    TSS2_RC code = rc & ~TSS2_RC_LAYER_MASK;
+    return code & TPM2_RC_FMT1 ? code & (TPM2_RC_FMT1 | 0x3f) : code;
+}
+
 void tpm_esys_free(void *pointer_to_pointer)
 {
     void **p = pointer_to_pointer;
@@ -94,11 +100,12 @@ static result flush_leftovers(struct tpm *t)
 static result open_over(struct tpm *t, enum tpm_transport transport)
 {
     TRY(ossl_shared_ctx_ready());
+    t->managed = transport == TPM_DEVICE;
     TRY(tpm_tcti_new(t->fd, transport, &t->tcti));
     TRY(tpm_result(Esys_Initialize(&t->esys, t->tcti, NULL)));
     /* A character device is a resource manager's: what others have loaded is theirs, and a saved session that is listed there
      * could be flushed by anybody. */
-    return transport == TPM_SOCKET ? flush_leftovers(t) : OK;
+    return t->managed ? OK : flush_leftovers(t);
 }
 
 result tpm_open(int fd, enum tpm_transport transport, struct tpm **ret)

@@ -9,6 +9,9 @@
  * mains, which speak for themselves, before their first thread. */
 void tpm_be_quiet(void);
 
+#define TPM_NAME_SIZE 34 /* of SHA-256's (Part 1, section 16) */
+#define TPM_PCRS 24
+
 struct tpm; /* opaque */
 enum tpm_transport { TPM_DEVICE, TPM_SOCKET };
 
@@ -33,7 +36,7 @@ struct tpm_guard; /* hsm/tpm_guard.h */
 MUST_USE result tpm_signing_key(
     struct tpm *t, uint32_t handle, struct hsm_key *attestation, struct tpm_guard *guard, struct hsm_key **ret);
 /* A TPM key's Name (Part 1, section 16): 00 0b and SHA-256 of its public area; and the marshaled TPMT_PUBLIC, appended. */
-MUST_USE result tpm_key_name(const struct hsm_key *k, uint8_t ret_name[34]);
+MUST_USE result tpm_key_name(const struct hsm_key *k, uint8_t ret_name[TPM_NAME_SIZE]);
 MUST_USE result tpm_key_area(const struct hsm_key *k, struct buf *out);
 
 struct tpm_quote {
@@ -45,13 +48,13 @@ MUST_USE result tpm_quote(struct hsm_key *attestation, uint32_t pcr_mask, const 
 void tpm_quote_free(struct tpm_quote *q);
 
 /* The SHA-256 bank's PCRs of the mask, all at one time (the update counter says so); the others stay untouched. */
-MUST_USE result tpm_pcr_read(struct tpm *t, uint32_t mask, struct digest ret[24]);
+MUST_USE result tpm_pcr_read(struct tpm *t, uint32_t mask, struct digest ret[TPM_PCRS]);
 /* TPM2_PCR_Extend: the SHA-256 bank alone. It voids every satisfied policy session, except of PCR 16 and 21 to 23. */
 MUST_USE result tpm_pcr_extend(struct tpm *t, unsigned pcr, const struct digest *d);
 
-/* The endorsement key (TCG EK Credential Profile 2.5, sections 2.2.1.4 and B): certificate from NV as DER (with what fills the index
- * behind it cut off), not_found where there is none; public area as TPMT_PUBLIC. Both appended. RSA 2048 and P-256 by the low-range
- * templates L-1 and L-2, P-384 by the high-range H-3. */
+/* The endorsement key (TCG EK Credential Profile 2.5, sections 2.2.1.4 and B): certificate from NV as DER (with what fills the
+ * index behind it cut off), not_found where there is none; public area as TPMT_PUBLIC. Both appended. RSA 2048 and P-256 by the
+ * low-range templates L-1 and L-2, P-384 by the high-range H-3. */
 enum tpm_ek_kind { EK_RSA, EK_P256, EK_P384, EK_KINDS };
 #define EK_CERTIFICATE_MAX 4096
 MUST_USE result tpm_ek_certificate(struct tpm *t, enum tpm_ek_kind kind, struct buf *out);
@@ -64,11 +67,11 @@ MUST_USE result tpm_activate(struct tpm *t, enum tpm_ek_kind kind, struct hsm_ke
 /* For init (tpm_provision.c): makes what isn't there, under salted sessions with parameter encryption (Part 1, section 21), noDA,
  * and persists it; writes public and private blob as TSS2 PRIVATE KEY PEM into directory. Never replaces a key: a handle that is
  * taken by a key of another kind is `exists` (key_without_policy, key_other_policy where it is but the policy). *ret_made says
- * whether one was made. key_policy: what the use of a record or mint key is bound to (tpm_guard_key_policy); NULL for an attestation
- * key and for a tool's own. */
+ * whether one was made. key_policy: what the use of a record or mint key is bound to (tpm_guard_key_policy); NULL for an
+ * attestation key and for a tool's own. */
 enum tpm_role { TPM_ATTESTATION, TPM_RECORD, TPM_MINT };
-MUST_USE result tpm_provision(struct tpm *t, enum tpm_role role, uint32_t handle, const char *pem_path,
-    const struct digest *key_policy, bool *ret_made);
+MUST_USE result tpm_provision(
+    struct tpm *t, enum tpm_role role, uint32_t handle, const char *pem_path, const struct digest *key_policy, bool *ret_made);
 /* Takes the persistent object away (Part 3, TPM2_EvictControl); ok where there is none. */
 MUST_USE result tpm_evict(struct tpm *t, uint32_t handle);
 #endif

@@ -42,13 +42,39 @@ result tpm_signature_der(const TPMT_SIGNATURE *s, struct buf *out)
     return ecdsa_to_der(SPAN(raw), out);
 }
 
-result tpm_key_kind(const TPMT_PUBLIC *p, bool restricted)
+#define KEY_ATTRIBUTES \
+    (TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN | TPMA_OBJECT_NODA)
+
+TPMA_OBJECT tpm_kind_attributes(const struct tpm_kind *kind)
 {
-    /* TPM 2.0 Part 2, TPMA_OBJECT. The set is exact: a key that also decrypts, signs X.509 or may be duplicated is none of ours. */
-    TPMA_OBJECT want = TPM_KEY_ATTRIBUTES | (restricted ? TPMA_OBJECT_RESTRICTED : 0);
+    return KEY_ATTRIBUTES | (kind->restricted ? TPMA_OBJECT_RESTRICTED : 0) | (kind->policy ? 0 : TPMA_OBJECT_USERWITHAUTH);
+}
+
+/* TPM 2.0 Part 2, TPMA_OBJECT. The set is exact: a key that also decrypts, signs X.509 or may be duplicated is none of ours.
+ * Without userWithAuth, and with adminWithPolicy clear, the policy alone serves for signing, and the empty authorization for being
+ * certified (Part 1, section 19.2). */
+static bool is_kind(const TPMT_PUBLIC *p, const struct tpm_kind *kind)
+{
     const TPMS_ECC_PARMS *e = &p->parameters.eccDetail;
-    bool fits = p->type == TPM2_ALG_ECC && p->nameAlg == TPM2_ALG_SHA256 && p->objectAttributes == want &&
-                p->authPolicy.size == 0 && e->curveID == TPM2_ECC_NIST_P256 && e->scheme.scheme == TPM2_ALG_ECDSA &&
-                e->scheme.details.ecdsa.hashAlg == TPM2_ALG_SHA256;
-    return fits ? OK : fail(E_key_not_in_hardware);
+    struct span policy = { p->authPolicy.buffer, p->authPolicy.size };
+    return p->type == TPM2_ALG_ECC && p->nameAlg == TPM2_ALG_SHA256 && p->objectAttributes == tpm_kind_attributes(kind) &&
+           span_equal(policy, kind->policy ? digest_span(kind->policy) : span_text("")) && e->curveID == TPM2_ECC_NIST_P256 &&
+           e->scheme.scheme == TPM2_ALG_ECDSA && e->scheme.details.ecdsa.hashAlg == TPM2_ALG_SHA256;
+}
+
+static bool is_of_other_policy(const TPMT_PUBLIC *p, const struct tpm_kind *kind)
+{
+    struct digest policy;
+    const struct tpm_kind other = { .restricted = kind->restricted, .policy = &policy };
+    return is_ok(span_copy((struct span){ p->authPolicy.buffer, p->authPolicy.size }, policy.b, DIGEST_SIZE)) && is_kind(p, &other);
+}
+
+result tpm_key_kind(const TPMT_PUBLIC *p, const struct tpm_kind *kind)
+{
+    const struct tpm_kind unbound = { .restricted = kind->restricted };
+    if (is_kind(p, kind))
+        return OK;
+    if (kind->policy && is_kind(p, &unbound))
+        return fail(E_key_without_policy);
+    return kind->policy && is_of_other_policy(p, kind) ? fail(E_key_other_policy) : fail(E_key_not_in_hardware);
 }

@@ -59,8 +59,12 @@ struct tpm_anchor {
 };
 /* Defines it (Part 3, TPM2_NV_DefineSpace) where it isn't; one that is there but isn't of this kind and policy: exists. */
 MUST_USE result tpm_anchor_define(struct tpm *t, uint32_t index, const struct digest *key_policy, bool *ret_made);
-/* counter_missing where the index isn't defined. *ret_written false: never written, and *ret stays untouched. */
-MUST_USE result tpm_anchor_read(struct tpm *t, uint32_t index, bool *ret_written, struct tpm_anchor *ret);
+/* counter_missing where the index isn't one of this kind and policy: others could have written it. *ret_written false: it never
+ * was, and *ret stays untouched. */
+MUST_USE result tpm_anchor_read(
+    struct tpm *t, uint32_t index, const struct digest *key_policy, bool *ret_written, struct tpm_anchor *ret);
+/* Takes an anchor or counter away; ok where there is none. For rekey. */
+MUST_USE result tpm_nv_undefine(struct tpm *t, uint32_t index);
 /* By an armed session, as a signature is. */
 MUST_USE result tpm_anchor_write(struct tpm_guard *g, uint32_t index, const struct tpm_anchor *a);
 
@@ -75,7 +79,6 @@ MUST_USE result tpm_unseal(struct tpm_guard *g, uint32_t handle, struct secret *
 
 /* The revocation epoch's counter: NV of type counter, which only goes up. */
 MUST_USE result tpm_counter_define(struct tpm *t, uint32_t index, bool *ret_made); /* and its first increment */
-#define TPM_NAME_SIZE 34
 /* counter_missing. */
 MUST_USE result tpm_counter_read(struct tpm *t, uint32_t index, uint64_t *ret, uint8_t ret_name[TPM_NAME_SIZE]);
 MUST_USE result tpm_counter_increment(struct tpm *t, uint32_t index);

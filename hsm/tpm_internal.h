@@ -9,6 +9,7 @@
 
 struct tpm {
     int fd;
+    bool managed; /* by a resource manager, which swaps sessions and objects itself */
     TSS2_TCTI_CONTEXT *tcti;
     ESYS_CONTEXT *esys;
 };
@@ -19,6 +20,9 @@ void tpm_tcti_free(TSS2_TCTI_CONTEXT *tcti); /* accepts NULL */
 
 /* The TPM's own codes are tpm_refused; those of the layers under it, and of a TPM that isn't started or failed, tpm_unavailable. */
 MUST_USE result tpm_result(TSS2_RC rc);
+
+/* Which response code of the TPM's it is, without the handle, parameter or session that it is about (Part 2, section 6.6). */
+TPM2_RC tpm_base_code(TSS2_RC rc);
 
 void tpm_esys_free(void *pointer_to_pointer);
 #define AUTO_ESYS __attribute__((cleanup(tpm_esys_free)))
@@ -46,17 +50,34 @@ MUST_USE result tpm_public_bytes(const TPMT_PUBLIC *p, struct buf *out);
 MUST_USE result tpm_signature_of(const TPMT_SIGNATURE *s, uint8_t ret_raw[SIGNATURE_SIZE]);
 MUST_USE result tpm_signature_der(const TPMT_SIGNATURE *s, struct buf *out);
 
-#define TPM_KEY_ATTRIBUTES                                                                                         \
-    (TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN | \
-        TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA)
-/* key_not_in_hardware unless the public part is one of a P-256 key that signs, was made in this TPM and can't leave it;
- * `restricted` says which of the two kinds it must be. */
-MUST_USE result tpm_key_kind(const TPMT_PUBLIC *p, bool restricted);
+/* What a signing key of ours is: restricted for attestation, else with or without a policy that its use is bound to. */
+struct tpm_kind {
+    bool restricted;
+    const struct digest *policy; /* NULL: an empty authorization serves */
+};
+TPMA_OBJECT tpm_kind_attributes(const struct tpm_kind *kind);
+/* key_not_in_hardware unless the public part is one of a P-256 key that signs, was made in this TPM and can't leave it, and is of
+ * just that kind; key_without_policy, key_other_policy where it is but for the policy. */
+MUST_USE result tpm_key_kind(const TPMT_PUBLIC *p, const struct tpm_kind *kind);
 
 struct tpm_key {
     struct hsm_key key; /* first */
     struct tpm *tpm;
+    struct tpm_guard *guard; /* NULL: none is needed */
     ESYS_TR tr;
     struct buf attest, signature, public_area; /* the evidence: TPMS_ATTEST, DER, TPMT_PUBLIC */
 };
+
+/* tpm_storage.c. */
+MUST_USE result tpm_primary(struct tpm *t, uint32_t hierarchy, const TPM2B_PUBLIC *template, struct tpm_transient *ret);
+MUST_USE result tpm_storage_primary(
+    struct tpm *t, uint32_t hierarchy, struct tpm_transient *ret); /* the TSS2 PRIVATE KEY's parent */
+MUST_USE result tpm_salted_session(struct tpm *t, ESYS_TR salt_key, struct tpm_transient *session);
+MUST_USE result tpm_encrypt(struct tpm *t, ESYS_TR session, TPMA_SESSION which); /* the parameters of the next command */
+MUST_USE result tpm_persist(struct tpm *t, ESYS_TR object, ESYS_TR session, uint32_t handle);
+
+/* tpm_nv.c: an index that is there; counter_missing without asking for its public part. */
+MUST_USE result tpm_nv_open(struct tpm *t, uint32_t index, ESYS_TR *ret);
+
+void tpm_pcr_select(uint32_t mask, TPML_PCR_SELECTION *ret); /* of the SHA-256 bank */
 #endif

@@ -6,7 +6,7 @@
 #include <tss2/tss2_mu.h>
 
 #include "base/random.h"
-#include "hsm/tpm_internal.h"
+#include "hsm/tpm_guard_internal.h"
 
 #define ATTEST_MAX 1024
 #define PUBLIC_MAX 512
@@ -33,7 +33,7 @@ static void key_drop(struct tpm_key **k)
 }
 #define AUTO_KEY __attribute__((cleanup(key_drop))) struct tpm_key
 
-static result key_find(struct tpm *t, uint32_t handle, bool restricted, struct tpm_key **ret)
+static result key_find(struct tpm *t, uint32_t handle, const struct tpm_kind *kind, struct tpm_key **ret)
 {
     AUTO_KEY *k = calloc(1, sizeof *k);
     if (!k)
@@ -47,7 +47,7 @@ static result key_find(struct tpm *t, uint32_t handle, bool restricted, struct t
     TRY(tpm_persistent(t, handle, &k->tr));
     AUTO_ESYS TPM2B_PUBLIC *public = NULL;
     TRY(tpm_result(Esys_ReadPublic(t->esys, k->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &public, NULL, NULL)));
-    TRY(tpm_key_kind(&public->publicArea, restricted));
+    TRY(tpm_key_kind(&public->publicArea, kind));
     TRY(tpm_public_bytes(&public->publicArea, &k->public_area));
     TRY(tpm_public_of(&public->publicArea, &k->key.public));
     *ret = k;
@@ -117,9 +117,10 @@ static result in_endorsement_hierarchy(struct tpm *t, const TPMS_ATTEST *a)
 result tpm_attestation_key(struct tpm *t, uint32_t handle, struct hsm_key **ret)
 {
     AUTO_KEY *k = NULL;
+    const struct tpm_kind kind = { .restricted = true };
     if (handle >= PLATFORM_PERSISTENT)
         return fail(E_key_missing);
-    TRY(key_find(t, handle, true, &k));
+    TRY(key_find(t, handle, &kind, &k));
     TPMS_ATTEST a;
     TRY(certify(k, k, &a));
     TRY(in_endorsement_hierarchy(t, &a));
@@ -128,15 +129,16 @@ result tpm_attestation_key(struct tpm *t, uint32_t handle, struct hsm_key **ret)
     return OK;
 }
 
-result tpm_signing_key(
-    struct tpm *t, uint32_t handle, struct hsm_key *attestation, struct tpm_guard *guard, struct hsm_key **ret)
+result tpm_signing_key(struct tpm *t, uint32_t handle, struct hsm_key *attestation, struct tpm_guard *guard, struct hsm_key **ret)
 {
-    if (guard)
-        return fail(E_unsupported);
     AUTO_KEY *k = NULL;
+    const struct tpm_kind kind = { .policy = guard ? tpm_guard_key_policy(guard) : NULL };
     if (attestation->kind != HSM_TPM)
         return fail(E_unsupported);
-    TRY(key_find(t, handle, false, &k));
+    if (guard && !kind.policy)
+        return fail(E_invariant); /* it has no ref: every policy would be another's, and none the right one */
+    TRY(key_find(t, handle, &kind, &k));
+    k->guard = guard;
     TPMS_ATTEST a;
     TRY(certify(k, (const struct tpm_key *)attestation, &a));
     *ret = &k->key;
@@ -144,18 +146,46 @@ result tpm_signing_key(
     return OK;
 }
 
-result tpm_key_sign(struct hsm_key *key, const struct digest *d, uint8_t ret_raw[SIGNATURE_SIZE])
+struct sign_call {
+    const struct tpm_key *key;
+    TPM2B_DIGEST digest;
+    TPMT_SIGNATURE *signature;
+};
+
+static TSS2_RC run_sign(void *context, ESYS_TR session)
 {
-    struct tpm_key *k = (struct tpm_key *)key;
-    TPM2B_DIGEST digest = { .size = DIGEST_SIZE };
-    TRY(span_copy(digest_span(d), digest.buffer, DIGEST_SIZE));
+    struct sign_call *c = context;
     const TPMT_SIG_SCHEME own_scheme = { .scheme = TPM2_ALG_NULL };
     /* An empty ticket: an unrestricted key needs none, a restricted one refuses it (Part 3, TPM2_Sign). */
     const TPMT_TK_HASHCHECK no_ticket = { .tag = TPM2_ST_HASHCHECK, .hierarchy = TPM2_RH_NULL };
-    AUTO_ESYS TPMT_SIGNATURE *signature = NULL;
-    TRY(tpm_result(Esys_Sign(
-        k->tpm->esys, k->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &digest, &own_scheme, &no_ticket, &signature)));
+    return Esys_Sign(
+        c->key->tpm->esys, c->key->tr, session, ESYS_TR_NONE, ESYS_TR_NONE, &c->digest, &own_scheme, &no_ticket, &c->signature);
+}
+
+result tpm_key_sign(struct hsm_key *key, const struct digest *d, uint8_t ret_raw[SIGNATURE_SIZE])
+{
+    const struct tpm_key *k = (const struct tpm_key *)key;
+    struct sign_call c = { .key = k, .digest.size = DIGEST_SIZE };
+    TRY(span_copy(digest_span(d), c.digest.buffer, DIGEST_SIZE));
+    TRY(k->guard ? tpm_guard_use(k->guard, run_sign, &c) : tpm_result(run_sign(&c, ESYS_TR_PASSWORD)));
+    AUTO_ESYS TPMT_SIGNATURE *signature = c.signature;
     return tpm_signature_of(signature, ret_raw);
+}
+
+result tpm_key_area(const struct hsm_key *key, struct buf *out)
+{
+    const struct tpm_key *k = (const struct tpm_key *)key;
+    return key->kind == HSM_TPM ? buf_put(out, buf_span(&k->public_area)) : fail(E_unsupported);
+}
+
+result tpm_key_name(const struct hsm_key *key, uint8_t ret_name[TPM_NAME_SIZE])
+{
+    AUTO_BUF area = BUF(PUBLIC_MAX), name = BUF(TPM_NAME_SIZE);
+    TRY(tpm_key_area(key, &area));
+    struct digest d = sha256(buf_span(&area));
+    TRY(buf_u16(&name, TPM2_ALG_SHA256));
+    TRY(buf_put(&name, digest_span(&d)));
+    return span_copy(buf_span(&name), ret_name, TPM_NAME_SIZE);
 }
 
 result tpm_key_evidence(struct hsm_key *key, struct buf *out)

@@ -4,16 +4,6 @@
 
 #define ATTEST_MAX 1024
 
-static void select_pcrs(uint32_t mask, TPML_PCR_SELECTION *ret)
-{
-    *ret = (TPML_PCR_SELECTION){ .count = 1 };
-    TPMS_PCR_SELECTION *s = &ret->pcrSelections[0];
-    s->hash = TPM2_ALG_SHA256;
-    s->sizeofSelect = 3;
-    for (unsigned i = 0; i < s->sizeofSelect; i++)
-        s->pcrSelect[i] = (uint8_t)(mask >> (8 * i));
-}
-
 result tpm_quote(struct hsm_key *attestation, uint32_t pcr_mask, const struct digest *qualifying, struct tpm_quote *ret)
 {
     const struct tpm_key *ak = (const struct tpm_key *)attestation;
@@ -22,7 +12,7 @@ result tpm_quote(struct hsm_key *attestation, uint32_t pcr_mask, const struct di
     if (pcr_mask >> 24)
         return fail(E_bad_value);
     TPML_PCR_SELECTION pcrs;
-    select_pcrs(pcr_mask, &pcrs);
+    tpm_pcr_select(pcr_mask, &pcrs);
     TPM2B_DATA data = { .size = DIGEST_SIZE };
     TRY(span_copy(digest_span(qualifying), data.buffer, DIGEST_SIZE));
     const TPMT_SIG_SCHEME own_scheme = { .scheme = TPM2_ALG_NULL };
