@@ -214,6 +214,8 @@ static result verifiers_read(const json_t *o, struct policy *p)
 /* One key that counts twice would make two signatures of one. */
 static result countersigner_read(const json_t *jwk, struct policy *p)
 {
+    if (!json_is_object(jwk))
+        return fail(E_bad_type);
     TRY(pubkey_from_jwk(jwk, &p->countersigners[p->countersigners_n]));
     unsigned n = p->countersigners_n++;
     for (unsigned i = 0; i < n; i++)

@@ -9,17 +9,18 @@
 #define D2 "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI"
 #define RUN "CQkJCQkJCQkJCQkJCQkJCQ"
 #define KEY(backend) "{\"backend\":\"" backend "\",\"evidence\":\"" D1 "\",\"kid\":\"" D2 "\"}"
-#define DECISION_1(body) \
-    "{\"agent\":\"" D1 "\",\"attestation\":\"none\",\"body\":" body ",\"certificate\":\"" D2 "\",\"cid\":\"c-1\","
+#define KIDS(kid) "{\"attestation\":\"" D1 "\",\"mint\":\"" D2 "\",\"record\":\"" kid "\"}"
+#define DECISION_1(attestation, body) \
+    "{\"agent\":\"" D1 "\",\"attestation\":" attestation ",\"body\":" body ",\"certificate\":\"" D2 "\",\"cid\":\"c-1\","
 #define PERMIT                                                                                                                    \
-    DECISION_1("\"" D1 "\"")                                                                                                      \
+    DECISION_1("\"" D2 "\"", "\"" D1 "\"")                                                                                        \
     "\"epoch\":3,\"exp\":1700000060,\"iat\":1700000000,\"live\":{\"etag\":\"\\\"e\\\"\",\"exists\":true,\"length\":7,\"read\":4," \
     "\"sha256\":\"" D2 "\"},\"mint_key\":\"" D1 "\",\"policy\":\"" D2 "\",\"policy_epoch\":2,\"request\":\"" D1 "\","             \
     "\"request_id\":\"r.1\",\"run\":\"" RUN "\",\"signed\":\"" D1 "\",\"statement\":\"" D2                                        \
     "\",\"target\":{\"kind\":\"http\",\"prefix\":\"https://h/a/\"},"                                                              \
     "\"time\":1700000000123,\"type\":\"decision\",\"used\":false,\"v\":1,\"verdict\":\"permit\"}"
 #define REFUSAL                                                                                                              \
-    DECISION_1("null")                                                                                                       \
+    DECISION_1("\"none\"", "null")                                                                                           \
     "\"code\":\"target_unknown\",\"epoch\":3,\"live\":null,\"policy\":\"" D2 "\",\"policy_epoch\":2,\"request\":\"" D1 "\"," \
     "\"request_id\":\"r.1\",\"rule\":\"scope\",\"run\":\"" RUN "\",\"signed\":\"" D1 "\",\"statement\":\"" D2                \
     "\",\"target\":null,"                                                                                                    \
@@ -30,20 +31,22 @@ static const struct {
     enum entry_type type;
 } good[] = {
     { "start",
-        "{\"config\":\"" D1 "\",\"domain\":\"example.org\",\"instance\":\"broker-1\",\"keys\":{\"attestation\":" KEY(
-            "tpm") ",\"mint\":" KEY("pkcs11") ",\"record\":" KEY("tpm") "},\"program\":\"sebd 0.1.0\",\"run\":\"" RUN
+        "{\"certificates_from\":0,\"config\":\"" D1
+        "\",\"counter\":4,\"domain\":\"example.org\",\"head\":0,\"instance\":\"broker-1\",\"keys\":{\"attestation\":" KEY(
+            "tpm") ",\"mint\":" KEY("pkcs11") ",\"record\":" KEY("tpm") "},\"measured\":{\"key.record\":\"" D2 "\",\"sebd\":\"" D1
+                                                                        "\"},\"program\":\"sebd 0.1.0\",\"run\":\"" RUN
                                                                         "\",\"time\":1,\"type\":\"start\",\"v\":1}",
         ENTRY_START },
     { "stop", "{\"run\":\"" RUN "\",\"time\":0,\"type\":\"stop\",\"v\":1}", ENTRY_STOP },
     { "policy", "{\"policy\":\"" D1 "\",\"policy_epoch\":7,\"time\":5,\"type\":\"policy\",\"v\":1}", ENTRY_POLICY },
     { "epoch", "{\"epoch\":0,\"statement\":\"" D1 "\",\"time\":5,\"type\":\"epoch\",\"v\":1}", ENTRY_EPOCH },
     { "drift read",
-        "{\"certificate\":\"" D1 "\",\"exp\":20,\"iat\":10,\"mint_key\":\"" D2
+        "{\"attestation\":\"" D1 "\",\"certificate\":\"" D1 "\",\"exp\":20,\"iat\":10,\"mint_key\":\"" D2
         "\",\"purpose\":\"drift\",\"resource\":\"https://h/a/b\",\"run\":\"" RUN "\",\"signed\":\"" D2
         "\",\"target\":\"docs\",\"time\":5,\"type\":\"read\",\"v\":1}",
         ENTRY_READ },
     { "reconciling read",
-        "{\"certificate\":\"" D1 "\",\"decision\":9,\"exp\":20,\"iat\":10,\"mint_key\":\"" D2
+        "{\"attestation\":\"" D1 "\",\"certificate\":\"" D1 "\",\"decision\":9,\"exp\":20,\"iat\":10,\"mint_key\":\"" D2
         "\",\"purpose\":\"reconcile\",\"resource\":\"https://h/a/b\",\"run\":\"" RUN "\",\"signed\":\"" D2
         "\",\"target\":\"docs\",\"time\":5,\"type\":\"read\",\"v\":1}",
         ENTRY_READ },
@@ -64,6 +67,22 @@ static const struct {
         ENTRY_OUTCOME },
     { "noise", "{\"counts\":{\"bad_json\":3,\"bad_utf8\":1},\"from\":1,\"time\":5,\"type\":\"noise\",\"until\":4,\"v\":1}",
         ENTRY_NOISE },
+    { "attestation",
+        "{\"evidence\":\"" D1 "\",\"result\":\"" D2 "\",\"status\":\"affirming\",\"time\":5,\"type\":\"attestation\",\"v\":1}",
+        ENTRY_ATTESTATION },
+    { "keys",
+        "{\"epoch\":4,\"keys\":{\"attestation\":" KEY("tpm") ",\"mint\":" KEY("tpm") ",\"record\":" KEY(
+            "tpm") "},\"run\":\"" RUN "\",\"time\":5,\"type\":\"keys\",\"v\":1}",
+        ENTRY_KEYS },
+    { "enrolment", "{\"statement\":\"" D1 "\",\"time\":5,\"type\":\"enrolment\",\"v\":1}", ENTRY_ENROLMENT },
+    { "acknowledge",
+        "{\"root\":\"" D1 "\",\"size\":12,\"statement\":\"" D2
+        "\",\"time\":5,\"type\":\"acknowledge\",\"v\":1,\"what\":\"unclean\"}",
+        ENTRY_ACKNOWLEDGE },
+    { "rekey", "{\"new\":" KIDS(D1) ",\"old\":" KIDS(D2) ",\"statement\":\"" D1 "\",\"time\":5,\"type\":\"rekey\",\"v\":1}",
+        ENTRY_REKEY },
+    { "rekey without a statement",
+        "{\"new\":" KIDS(D1) ",\"old\":" KIDS(D2) ",\"statement\":null,\"time\":5,\"type\":\"rekey\",\"v\":1}", ENTRY_REKEY },
     { "no noise", "{\"counts\":{},\"from\":1,\"time\":5,\"type\":\"noise\",\"until\":4,\"v\":1}", ENTRY_NOISE },
 };
 #define GOOD (sizeof(good) / sizeof(good[0]))
@@ -107,7 +126,16 @@ static void test_values(struct checks *c)
         d->has_live && d->live.exists && d->live.has_etag && span_is(span_text(d->live.etag), "\"e\"") && d->live.length == 7 &&
             d->live.read == 4,
         "live state");
+    check_that(c, d->has_attestation && d->attestation.b[0] == 2, "the attestation's digest");
+    check_code(c, entry_read(span_text(good[0].text), &e), E_ok, "a start is read");
+    check_that(c,
+        e.start.counter == 4 && e.start.certificates_from == 0 && e.start.head == 0 && e.start.measured_n == 2 &&
+            span_is(span_text(e.start.measured[1].name), "sebd") && e.start.measured[1].digest.b[0] == 1,
+        "with what was measured");
+    check_code(c, entry_read(span_text(REFUSAL), &e), E_ok, "a refusal is read");
+    check_that(c, !e.decision.has_attestation, "and names no attestation where none was held");
     check_code(c, entry_read(span_text(good[4].text), &e), E_ok, "a drift read is read");
+    check_that(c, e.read.has_attestation && e.read.attestation.b[0] == 1, "with its attestation");
     check_that(c, e.read.decision == NO_INDEX && e.read.purpose == READ_DRIFT, "and names no decision");
     check_code(c, entry_read(span_text(good[11].text), &e), E_ok, "noise is read");
     check_that(c, e.noise.n == 2 && e.noise.count[0].count == 3 && span_is(span_text(e.noise.count[1].code), "bad_utf8"),
@@ -181,20 +209,24 @@ static void test_refusals(struct checks *c)
         { "{\"decision\":9,\"evidence\":\"none\",\"final\":true,\"http_status\":600,\"leaf\":\"" D1
           "\",\"result\":\"open\",\"time\":5,\"type\":\"outcome\",\"v\":1}",
             "an HTTP status of 600" },
-        { "{\"certificate\":\"" D1 "\",\"exp\":20,\"iat\":10,\"mint_key\":\"" D2
+        { "{\"attestation\":\"" D1 "\",\"certificate\":\"" D1 "\",\"exp\":20,\"iat\":10,\"mint_key\":\"" D2
           "\",\"purpose\":\"reconcile\",\"resource\":\"https://h/a/b\",\"run\":\"" RUN "\",\"signed\":\"" D2
           "\",\"target\":\"docs\",\"time\":5,\"type\":\"read\",\"v\":1}",
             "a reconciling read without its decision" },
-        { "{\"certificate\":\"" D1 "\",\"exp\":20,\"iat\":10,\"mint_key\":\"" D2
+        { "{\"attestation\":\"" D1 "\",\"certificate\":\"" D1 "\",\"exp\":20,\"iat\":10,\"mint_key\":\"" D2
           "\",\"purpose\":\"drift\",\"resource\":\"https://h/a/b\",\"run\":\"" RUN "\",\"signed\":\"" D2
           "\",\"target\":\"do cs\",\"time\":5,\"type\":\"read\",\"v\":1}",
             "a name with a space" },
-        { "{\"certificate\":\"" D1 "\",\"exp\":20,\"iat\":10,\"mint_key\":\"" D2
+        { "{\"attestation\":\"" D1 "\",\"certificate\":\"" D1 "\",\"exp\":20,\"iat\":10,\"mint_key\":\"" D2
           "\",\"purpose\":\"drift\",\"resource\":\"https://h/a/b\",\"run\":\"" RUN
           "\",\"target\":\"docs\",\"time\":5,\"type\":\"read\",\"v\":1}",
             "a read that doesn't say which signatures" },
         { "{\"counts\":{\"bad_json\":0},\"from\":1,\"time\":5,\"type\":\"noise\",\"until\":4,\"v\":1}", "a count of 0" },
         { "{\"counts\":{\"Bad\":1},\"from\":1,\"time\":5,\"type\":\"noise\",\"until\":4,\"v\":1}", "a code in capitals" },
+        { "{\"evidence\":\"" D1 "\",\"result\":\"" D2 "\",\"status\":\"Good\",\"time\":5,\"type\":\"attestation\",\"v\":1}",
+            "a status that is no word" },
+        { "{\"new\":" KIDS(D1) ",\"old\":{\"record\":\"" D2 "\"},\"statement\":null,\"time\":5,\"type\":\"rekey\",\"v\":1}",
+            "a rekey that doesn't say all old keys" },
         { "{\"counts\":{},\"from\":5,\"time\":5,\"type\":\"noise\",\"until\":4,\"v\":1}", "noise that ends before it begins" },
     };
     struct entry e;
@@ -213,6 +245,14 @@ static void test_writer_refuses(struct checks *c)
     check_code(c, entry_write(&e, &out), E_bad_value, "a bad name isn't written");
     e = (struct entry){ .type = ENTRY_NOISE, .noise = { .n = 2, .count = { { "busy", 1 }, { "busy", 1 } } } };
     check_code(c, entry_write(&e, &out), E_bad_value, "a code counted twice isn't written");
+    e = (struct entry){ .type = ENTRY_START,
+        .start = { .domain = "d",
+            .instance = "i",
+            .program = "p",
+            .key = { { .backend = "tpm" }, { .backend = "tpm" }, { .backend = "tpm" } } } };
+    e.start.measured_n = 2;
+    e.start.measured[0] = e.start.measured[1] = (struct measured){ .name = "sebd" };
+    check_code(c, entry_write(&e, &out), E_bad_value, "a name that is measured twice isn't written");
     e = (struct entry){ .type = ENTRY_OUTCOME,
         .outcome = { .decision = NO_INDEX, .result = RESULT_OPEN, .evidence = EVIDENCE_NONE, .read = NO_INDEX } };
     check_code(c, entry_write(&e, &out), E_bad_value, "an outcome of no decision isn't written");

@@ -153,6 +153,71 @@ static result get_admin(struct span s)
     TRY(admin_read(s, &m));
     return m.operation == ADMIN_POLICY && m.statement.n == 1 ? OK : fail(E_bad_value);
 }
+static result put_approval_file(struct buf *b)
+{
+    return admin_put(b, &(struct admin_message){ .operation = ADMIN_APPROVAL, .text = span_text("{}") });
+}
+static result get_approval_file(struct span s)
+{
+    struct admin_message m;
+    TRY(admin_read(s, &m));
+    return m.operation == ADMIN_APPROVAL && !m.statement.n && span_is(m.text, "{}") ? OK : fail(E_bad_value);
+}
+static const uint8_t lease[LEASE_SIGNATURE_SIZE] = { 7 };
+static result put_attest(struct buf *b)
+{
+    return attest_put(
+        b, &(struct attest_message){
+               .operation = ATTEST_RESULT, .statement = jws_of(1), .lease = { .seconds = 30, .signature = SPAN(lease) } });
+}
+static result get_attest(struct span s)
+{
+    struct attest_message m;
+    TRY(attest_read(s, &m));
+    bool same = m.operation == ATTEST_RESULT && m.statement.n == 1 && m.lease.seconds == 30 && m.lease.signature.p[0] == 7;
+    return same && !m.extra.n ? OK : fail(E_bad_value);
+}
+static result put_enrolled(struct buf *b)
+{
+    return attest_put(
+        b, &(struct attest_message){ .operation = ATTEST_ENROLLED, .statement = jws_of(1), .extra = span_text("certificate") });
+}
+static result get_enrolled(struct span s)
+{
+    struct attest_message m;
+    TRY(attest_read(s, &m));
+    return m.operation == ATTEST_ENROLLED && span_is(m.extra, "certificate") ? OK : fail(E_bad_value);
+}
+static result put_result(struct buf *b)
+{
+    return result_put(b, &(struct result_message){ .statement = jws_of(1), .lease = { .seconds = 30, .signature = SPAN(lease) } });
+}
+static result get_result(struct span s)
+{
+    struct result_message m;
+    TRY(result_read(s, &m));
+    return m.statement.n == 1 && m.lease.seconds == 30 && m.lease.signature.p[0] == 7 ? OK : fail(E_bad_value);
+}
+static result put_evidence(struct buf *b)
+{
+    return evidence_put(b, &(struct evidence_message){ .json = span_text("{\"keys\":{}}") });
+}
+static result get_evidence(struct span s)
+{
+    struct evidence_message m;
+    TRY(evidence_read(s, &m));
+    return m.code == E_ok && span_is(m.json, "{\"keys\":{}}") ? OK : fail(E_bad_value);
+}
+static result put_no_evidence(struct buf *b)
+{
+    return evidence_put(b, &(struct evidence_message){ .code = E_challenge_stale });
+}
+static result get_no_evidence(struct span s)
+{
+    struct evidence_message m;
+    TRY(evidence_read(s, &m));
+    return m.code == E_challenge_stale && !m.json.n ? OK : fail(E_bad_value);
+}
 static result put_noise(struct buf *b)
 {
     return noise_put(b, &(struct noise_message){ .code = E_bad_json, .count = 77 });
@@ -175,14 +240,18 @@ static result get_text(struct span s)
 }
 static result put_resume(struct buf *b)
 {
-    struct resume_message m = { .size = 5, .n = 2, .hash = { { { 1 } }, { { 2 } } }, .note = span_text("note") };
+    struct resume_message m = {
+        .size = 5, .n = 2, .hash = { { { 1 } }, { { 2 } } }, .note = span_text("note"), .proof_n = 1, .proof = { { { 3 } } }
+    };
     return resume_put(b, &m);
 }
 static result get_resume(struct span s)
 {
     struct resume_message m;
     TRY(resume_read(s, &m));
-    return m.size == 5 && m.n == 2 && m.hash[1].b[0] == 2 && span_is(m.note, "note") ? OK : fail(E_bad_value);
+    return m.size == 5 && m.n == 2 && m.hash[1].b[0] == 2 && span_is(m.note, "note") && m.proof_n == 1 && m.proof[0].b[0] == 3
+               ? OK
+               : fail(E_bad_value);
 }
 static result put_statement(struct buf *b)
 {
@@ -300,6 +369,12 @@ static const struct {
 } messages[] = {
     { "SUBMIT", put_submit, get_submit },
     { "ADMIN", put_admin, get_admin },
+    { "ADMIN with a file", put_approval_file, get_approval_file },
+    { "ATTEST", put_attest, get_attest },
+    { "ATTEST of an enrolment", put_enrolled, get_enrolled },
+    { "RESULT", put_result, get_result },
+    { "EVIDENCE", put_evidence, get_evidence },
+    { "EVIDENCE that says why not", put_no_evidence, get_no_evidence },
     { "NOISE", put_noise, get_noise },
     { "REPLY", put_text, get_text },
     { "RESUME", put_resume, get_resume },
@@ -342,6 +417,44 @@ static void test_messages(struct checks *c)
     }
 }
 
+/* What an operation doesn't bring along is illegal, however well-formed. */
+static void test_fitting(struct checks *c)
+{
+    const struct admin_message admins[] = {
+        { .operation = ADMIN_STATUS, .text = span_text("{}") },
+        { .operation = ADMIN_PLAN, .statement = jws_of(1) },
+        { .operation = ADMIN_APPROVAL },
+        { .operation = ADMIN_APPROVAL, .text = span_text("{}"), .statement = jws_of(1) },
+        { .operation = ADMIN_ACKNOWLEDGE },
+        { .operation = ADMIN_POLICY, .statement = jws_of(2) },
+        { .operation = ADMIN_PLAN + 1 },
+    };
+    const struct attest_message attests[] = {
+        { .operation = ATTEST_CHALLENGE, .statement = jws_of(2) },
+        { .operation = ATTEST_CHALLENGE },
+        { .operation = ATTEST_CHALLENGE, .statement = jws_of(1), .lease = { .seconds = 9, .signature = SPAN(lease) } },
+        { .operation = ATTEST_RESULT, .statement = jws_of(1), .lease = { .seconds = 9 } },
+        { .operation = ATTEST_RESULT, .statement = jws_of(1), .lease = { .signature = SPAN(lease) } },
+        { .operation = ATTEST_RESULT, .statement = jws_of(1), .extra = span_text("x") },
+        { .operation = ATTEST_ENROLLED, .statement = jws_of(1) },
+        { .operation = ATTEST_ENROLLED + 1, .statement = jws_of(1) },
+    };
+    bool refused = true;
+    for (unsigned i = 0; i < sizeof admins / sizeof admins[0]; i++) {
+        AUTO_BUF b = BUF(LINK_PACKET_MAX);
+        struct admin_message m;
+        refused = refused && is_ok(admin_put(&b, &admins[i])) && code_of(admin_read(buf_span(&b), &m)) == E_illegal_message;
+    }
+    check_that(c, refused, "an ADMIN that brings what its operation has no use for is illegal");
+    refused = true;
+    for (unsigned i = 0; i < sizeof attests / sizeof attests[0]; i++) {
+        AUTO_BUF b = BUF(LINK_PACKET_MAX);
+        struct attest_message m;
+        refused = refused && is_ok(attest_put(&b, &attests[i])) && code_of(attest_read(buf_span(&b), &m)) == E_illegal_message;
+    }
+    check_that(c, refused, "so is such an ATTEST");
+}
+
 int main(void)
 {
     struct checks c = { 0 };
@@ -350,5 +463,6 @@ int main(void)
     test_slow_peer(&c);
     test_descriptor(&c);
     test_messages(&c);
+    test_fitting(&c);
     return checks_end(&c);
 }

@@ -38,6 +38,8 @@ static result parse_json(enum document d, const json_t *v)
     return parse(d, buf_span(&text));
 }
 
+#define ED25519_JWK "{\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"_vyuiV4WlJesWYmV42zTri4JDF-T68DuVIInOTUAp6E\"}"
+
 static json_t *document_of(struct world *w, enum document d)
 {
     json_t *const all[] = { w->certificate_json, w->request_json, w->policy_json, w->epoch_json };
@@ -50,6 +52,7 @@ static void full_world(struct world *w)
     world_new(w);
     edit(w->certificate_json, "ext", "{\"note\":{\"any\":[1,true,null]}}");
     edit(w->policy_json, "freezes", "[{\"from\":1,\"targets\":[\"docs\"],\"until\":2}]");
+    edit(w->policy_json, "approval", "{\"countersigners\":[" ED25519_JWK "],\"needed\":1}");
     world_build(w);
 }
 
@@ -61,7 +64,8 @@ static bool is_under(const char *path, const char *top)
 
 static bool is_in_jwk(const char *path)
 {
-    return is_under(path, "cnf.jwk.") || is_under(path, "authorities.0.jwk.");
+    return is_under(path, "cnf.jwk.") || is_under(path, "authorities.0.jwk.") || is_under(path, "verifiers.0.jwk.") ||
+           is_under(path, "verifiers.0.lease.") || is_under(path, "approval.countersigners.0.");
 }
 
 /* What is expected where a member is removed, or one is added to the object. */
@@ -80,7 +84,12 @@ static enum seb_code missing_code(const char *path)
 
 static bool is_jwk(const char *path)
 {
-    return span_is(span_text(path), "cnf.jwk") || span_is(span_text(path), "authorities.0.jwk");
+    static const char *const keys[] = { "cnf.jwk", "authorities.0.jwk", "verifiers.0.jwk", "verifiers.0.lease",
+        "approval.countersigners.0" };
+    for (unsigned i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (span_is(span_text(path), keys[i]))
+            return true;
+    return false;
 }
 
 static void expect(struct checks *c, enum document d, const json_t *v, enum seb_code want, const char *what, const char *path)
@@ -295,8 +304,16 @@ static const struct value values[] = {
     { POLICY, "hsm", "null", E_ok },
     { POLICY, "hsm.serial", "\"0123456789abcdef0\"", E_too_long },
     { POLICY, "hsm.manufacturer", "\"a\\nb\"", E_bad_value },
-    { POLICY, "attestation", "\"required\"", E_ok },
-    { POLICY, "attestation", "\"maybe\"", E_bad_value },
+    { POLICY, "attestation", "\"none\"", E_unknown_member },
+    { POLICY, "verifiers", "[]", E_bad_value },
+    { POLICY, "verifiers.0.name", "\"\"", E_bad_value },
+    { POLICY, "verifiers.0.jwk", "{}", E_bad_key },
+    { POLICY, "verifiers.0.lease", ED25519_JWK, E_bad_key },
+    { POLICY, "verifiers.0.jwk", ED25519_JWK, E_bad_key },
+    { POLICY, "approval", "{\"countersigners\":[],\"needed\":1}", E_bad_value },
+    { POLICY, "approval", "{\"countersigners\":[" ED25519_JWK "],\"needed\":1}", E_ok },
+    { POLICY, "approval", "{\"countersigners\":[" ED25519_JWK "],\"needed\":2}", E_bad_value },
+    { POLICY, "approval.needed", "-1", E_bad_value },
     { EPOCH, "domain", "\"\"", E_bad_value },
     { EPOCH, "epoch", "-1", E_bad_value },
     { EPOCH, "epoch", "0", E_ok },
@@ -347,7 +364,7 @@ static void check_count(struct checks *c, enum document d, const char *path, uns
     json_t *list = at_path(document_of(&w, d), path);
     while (json_array_size(list) < n)
         json_array_append(list, json_array_get(list, 0));
-    expect(c, d, document_of(&w, d), want, n == 33 || n == 17 || n == 65 ? "one too many" : "as many as may be", path);
+    expect(c, d, document_of(&w, d), want, n == 33 || n == 17 || n == 65 || n == 9 ? "one too many" : "as many as may be", path);
     world_free(&w);
 }
 
@@ -395,6 +412,52 @@ static void check_follows(struct checks *c)
     world_free(&w);
 }
 
+static void put_key(json_t *verifier, const char *name, const struct testkey *k)
+{
+    json_t *jwk = NULL;
+    must(is_ok(pubkey_jwk(testkey_public(k), &jwk)) && json_object_set_new(verifier, name, jwk) == 0, "jwk");
+}
+
+/* A second verifier that shares a name or a key with the first. */
+static void check_verifiers(struct checks *c)
+{
+    static const struct {
+        const char *what, *name;
+        bool jwk_is_lease, lease_is_jwk, own_twice;
+        enum seb_code code;
+    } seconds[] = {
+        { "another verifier", "verifier-1", false, false, false, E_ok },
+        { "a verifier's name again", "verifier-0", false, false, false, E_bad_value },
+        { "a key that is the other's lease key", "verifier-1", true, false, false, E_bad_value },
+        { "a lease key that is the other's key", "verifier-1", false, true, false, E_bad_value },
+        { "a lease key that is its own key", "verifier-1", false, false, true, E_bad_value },
+    };
+    for (unsigned i = 0; i < sizeof seconds / sizeof *seconds; i++) {
+        struct world w;
+        world_new(&w);
+        json_t *second = json_deep_copy(at_path(w.policy_json, "verifiers.0"));
+        json_object_set_new(second, "name", json_string(seconds[i].name));
+        put_key(second, "jwk", seconds[i].jwk_is_lease ? w.lease : w.stranger);
+        put_key(second, "lease", seconds[i].lease_is_jwk ? w.verifier : seconds[i].own_twice ? w.stranger : w.authority[0]);
+        json_array_append_new(at_path(w.policy_json, "verifiers"), second);
+        check_code(c, parse_json(POLICY, w.policy_json), seconds[i].code, seconds[i].what);
+        world_free(&w);
+    }
+    struct world w;
+    full_world(&w);
+    const struct policy *p = w.policy;
+    check_that(c,
+        policy_verifiers(p) == 1 && pubkey_equal(policy_verifier_key(p, 0), testkey_public(w.verifier)) &&
+            pubkey_equal(policy_verifier_lease(p, 0), testkey_public(w.lease)) &&
+            span_is(span_text(policy_verifier_name(p, 0)), "verifier-0"),
+        "a verifier's keys and name");
+    check_that(c,
+        policy_countersigners(p) == 1 && policy_countersigners_needed(p) == 1 &&
+            pubkey_alg(policy_countersigner(p, 0)) == ALG_EDDSA,
+        "who countersigns");
+    world_free(&w);
+}
+
 int main(void)
 {
     struct checks c = { 0 };
@@ -419,6 +482,11 @@ int main(void)
     check_count(&c, POLICY, "freezes.0.targets", 65, E_too_long);
     check_count(&c, POLICY, "authorities", 32, E_bad_value); /* not distinct */
     check_count(&c, POLICY, "authorities", 33, E_too_long);
+    check_count(&c, POLICY, "verifiers", 2, E_bad_value);
+    check_count(&c, POLICY, "verifiers", 9, E_too_long);
+    check_count(&c, POLICY, "approval.countersigners", 2, E_bad_value);
+    check_count(&c, POLICY, "approval.countersigners", 9, E_too_long);
+    check_verifiers(&c);
     check_digests(&c);
     check_follows(&c);
     return checks_end(&c);

@@ -65,6 +65,16 @@ static void check_digest(struct checks *c, const json_t *v)
     check_that(c, same && is_digest(&d, v, "digest"), "the digest of all of it");
 }
 
+static void check_compact(struct checks *c, const json_t *v, const struct pubkey *k)
+{
+    AUTO_BUF arena = BUF(JWS_TEXT_MAX), again = BUF(JWS_TEXT_MAX);
+    struct jws j;
+    check_code(c, jws_parse_compact(span_text(vector_text(v, "compact")), &arena, &j), E_ok, "compact");
+    check_that(c, j.n == 1 && span_is(j.payload, vector_text(v, "payload")), "its payload");
+    check_code(c, jws_verify(k, vector_text(v, "typ"), j.payload, &j.sig[0]), E_ok, "its signature");
+    check_that(c, is_ok(jws_compact(&j, &again)) && is_text(&again, v, "compact"), "and is written as the same bytes");
+}
+
 static void check_signatures(struct checks *c)
 {
     AUTO_JSON *rows = vectors_load("signatures");
@@ -81,6 +91,7 @@ static void check_signatures(struct checks *c)
         check_serialization(c, v, k, "flattened");
         check_serialization(c, v, k, "general");
         check_digest(c, v);
+        check_compact(c, v, k);
     }
 }
 
@@ -142,6 +153,19 @@ static bool request_verifies(const json_t *rows, const json_t *v, const struct j
     return same;
 }
 
+/* By one of the verifiers that the policy names. */
+static bool result_verifies(const json_t *rows, const json_t *v, const struct jws *j)
+{
+    struct policy *p = NULL;
+    unsigned verifier = 99;
+    struct digest d = sha256(j->payload);
+    if (!is_ok(policy_parse(span_text(vector_text(of_kind(rows, "policy"), "payload")), &p)))
+        return false;
+    bool same = is_ok(verify_by_verifier(p, TYP_RESULT, j, &verifier)) && verifier == 0 && is_digest(&d, v, "digest");
+    policy_free(p);
+    return same;
+}
+
 static bool document_verifies(const json_t *rows, const json_t *v, const struct jws *j)
 {
     struct span kind = span_text(vector_text(v, "kind"));
@@ -153,6 +177,8 @@ static bool document_verifies(const json_t *rows, const json_t *v, const struct 
         return statement_verifies(v, j) && request_verifies(rows, v, j);
     if (span_is(kind, "epoch"))
         return statement_verifies(v, j) && is_ok(epoch_parse(j->payload, &e)) && is_digest(&e.digest, v, "digest");
+    if (span_is(kind, "result"))
+        return result_verifies(rows, v, j);
     bool same = statement_verifies(v, j) && is_ok(policy_parse(j->payload, &p)) && is_digest(policy_digest(p), v, "digest");
     policy_free(p);
     return same;
@@ -187,6 +213,8 @@ static result parse(struct span kind, struct span input)
         return json_strict(input, JWS_TEXT_MAX, &v);
     if (span_is(kind, "jws"))
         return jws_parse_text(input, &arena, &j);
+    if (span_is(kind, "compact"))
+        return jws_parse_compact(input, &arena, &j);
     if (span_is(kind, "contract"))
         return contract_parse(input, &contract);
     if (span_is(kind, "certificate"))
@@ -198,7 +226,7 @@ static result parse(struct span kind, struct span input)
 
 static void check_hostile(struct checks *c)
 {
-    static const char *const kinds[] = { "json", "jws", "contract", "certificate", "request", "policy", "epoch" };
+    static const char *const kinds[] = { "json", "jws", "compact", "contract", "certificate", "request", "policy", "epoch" };
     AUTO_JSON *rows = vectors_load("hostile");
     const json_t *v;
     size_t i;

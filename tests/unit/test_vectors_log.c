@@ -145,12 +145,15 @@ static result claims_of(const json_t *v, struct buf *out)
     enum call_use use = span_is(span_text(vector_text(v, "use")), "read") ? CALL_READ : CALL_MUTATE;
     TRY(target_plan("http", use, &m, &plan));
     TRY(target_claims("http", use, &m, &plan, target));
+    const struct digest *result_ = e.type == ENTRY_READ ? &e.read.attestation : &e.decision.attestation;
+    char attestation[DIGEST_TEXT + 1];
+    digest_text(result_, attestation);
     const struct mint_words words = {
         .domain = vector_text(v, "domain"),
         .instance = vector_text(v, "instance"),
         .audience = vector_text(v, "audience"),
         .cid = vector_text(v, "cid"),
-        .attestation = "none",
+        .attestation = attestation,
         .leaf = merkle_leaf(span_text(vector_text(v, "entry"))),
         .iat = e.type == ENTRY_READ ? e.read.iat : e.decision.iat,
         .exp = e.type == ENTRY_READ ? e.read.exp : e.decision.exp,

@@ -16,7 +16,7 @@ BODY = b"hello"
 KEYS = {k.name: k for k in (
     Key("authority-0", "ES256"), Key("authority-1", "ES256"), Key("authority-2", "EdDSA"), Key("agent-ed25519", "EdDSA"),
     Key("agent-p256", "ES256"), Key("policy", "ES256"), Key("revocation", "EdDSA"), Key("record", "ES256"), Key("mint", "ES256"),
-    Key("attestation", "ES256"))}
+    Key("attestation", "ES256"), Key("verifier", "ES256"), Key("lease", "ES256"), Key("countersigner", "EdDSA"))}
 RUN = b64url(bytes(range(16)))
 
 
@@ -62,13 +62,27 @@ def request(certificate_payload, c, **changes):
 def policy():
     admit = [{"operations": ["DELETE", "PUT"], "resources": [{"prefix": "https://docs.example:8443/pages/"},
               {"exact": "https://docs.example:8443/index"}], "risk": "L4", "target": "docs"}]
-    return {"attestation": "none",
+    return {"approval": {"countersigners": [KEYS["countersigner"].jwk], "needed": 1},
             "authorities": [{"admit": admit, "jwk": KEYS["authority-%d" % i].jwk, "name": "authority-%d" % i} for i in range(3)],
             "body_bytes": 32768, "credential_s": 30, "domain": DOMAIN,
             "freezes": [{"from": NOW + 86400, "targets": ["docs"], "until": NOW + 90000}],
             "hsm": {"manufacturer": "SoftHSM project", "model": "SoftHSM v2", "serial": "0123456789abcdef"}, "policy_epoch": 7,
             "request_age_s": 300, "signatures": {"L0": 1, "L1": 1, "L2": 2, "L3": 2, "L4": 3, "L5": 8}, "validity_s": 3600,
-            "version_from": "L2"}
+            "verifiers": [{"jwk": KEYS["verifier"].jwk, "lease": KEYS["lease"].jwk, "name": "verifier-1"}], "version_from": "L2"}
+
+
+def result():
+    """An attestation result: EAR claims (draft-ietf-rats-ear), with seb's own beside them."""
+    return {"ear.verifier-id": {"build": "seb 0.1.0", "developer": "https://seb.example"}, "eat_nonce": b64url(bytes(range(32))),
+            "eat_profile": "tag:github.com,2023:veraison/ear", "exp": NOW + 25, "iat": NOW - 5,
+            "submods": {INSTANCE: {
+                "ear.appraisal-policy-id": "urn:seb:appraisal:1", "ear.status": "affirming",
+                "ear.trustworthiness-vector": {"configuration": 2, "executables": 2, "hardware": 2, "instance-identity": 2,
+                                               "storage-opaque": 2},
+                "seb": {"codes": [], "domain": DOMAIN, "enrolment": digest(b"enrolment"), "epoch": 3, "evidence": digest(b"evidence JSON"),
+                        "instance": INSTANCE, "keys": {n: KEYS[n].kid for n in ("attestation", "mint", "record")},
+                        "log": {"root": b64url(root([])), "size": 0}, "log_before": {"root": b64url(root([])), "size": 0},
+                        "policy_epoch": 7, "quote": digest(b"attest"), "reference": digest(b"reference")}}}}
 
 
 def epoch():
@@ -106,6 +120,7 @@ def documents():
                                   "mutation": {m: CONTRACTS["delete"][m] for m in ("operation", "parameters", "resource", "target")}}))),
         document("policy", "policy", "seb-policy+jws", ["policy"], policy()),
         document("epoch statement", "epoch", "seb-epoch+jws", ["revocation"], epoch()),
+        document("attestation result", "result", "eat+jwt", ["verifier"], result()),
     ]
 
 
@@ -119,7 +134,8 @@ def signatures():
     rows = []
     for name in ("authority-0", "agent-ed25519"):
         k = KEYS[name]
-        rows.append({"key": name, "typ": "seb-epoch+jws", "payload": payload.decode(), "header": header(k, "seb-epoch+jws").decode(),
+        compact = signing_input(k, "seb-epoch+jws", payload) + b"." + b64url(k.sign(signing_input(k, "seb-epoch+jws", payload))).encode()
+        rows.append({"key": name, "compact": compact.decode(), "typ": "seb-epoch+jws", "payload": payload.decode(), "header": header(k, "seb-epoch+jws").decode(),
                      "signing_input": signing_input(k, "seb-epoch+jws", payload).decode(),
                      "flattened": flattened(k, "seb-epoch+jws", payload), "general": jws([k], "seb-epoch+jws", payload),
                      "digest": digest(jcs(jws([k], "seb-epoch+jws", payload)))})
@@ -146,19 +162,23 @@ def entries():
     def key(name, backend):
         return {"backend": backend, "evidence": digest(b"evidence of " + name.encode()), "kid": KEYS[name].kid}
 
+    def kids(attestation, record, mint):
+        return {"attestation": KEYS[attestation].kid, "record": KEYS[record].kid, "mint": KEYS[mint].kid}
+
     decision = {"type": "decision", "v": 1, "run": RUN, "agent": KEYS["agent-ed25519"].kid, "request_id": "request-1",
                 "request": request_digest, "certificate": certificate_digest, "signed": signed, "cid": "change-1", "policy": digest(jcs(policy())),
                 "policy_epoch": 7, "statement": digest(jcs(epoch())), "epoch": 3,
-                "target": {"kind": "http", "prefix": "https://docs.example:8443/pages/"}, "body": digest(BODY), "attestation": "none",
+                "target": {"kind": "http", "prefix": "https://docs.example:8443/pages/"}, "body": digest(BODY), "attestation": digest(jcs(result())),
                 "used": False}
     live = {"read": 4, "exists": True, "sha256": digest(b"old"), "length": 3, "etag": '"v1"'}
-    read = {"type": "read", "v": 1, "run": RUN, "certificate": certificate_digest, "signed": signed, "target": "docs",
+    read = {"type": "read", "v": 1, "run": RUN, "attestation": digest(jcs(result())), "certificate": certificate_digest, "signed": signed, "target": "docs",
             "resource": "https://docs.example:8443/pages/index", "iat": NOW, "exp": NOW + 10, "mint_key": mint_key}
     permit = {**decision, "time": ms + 50, "live": live, "verdict": "permit", "iat": NOW, "exp": NOW + 10, "mint_key": mint_key}
     outcome = {"type": "outcome", "v": 1, "decision": 5, "leaf": b64url(leaf(jcs(permit)))}
     return [
         {"type": "start", "v": 1, "time": ms, "run": RUN, "domain": DOMAIN, "instance": INSTANCE, "program": "seb 0.1.0",
-         "config": digest(b"{}"),
+         "config": digest(b"{}"), "certificates_from": 0, "counter": 4, "head": 0,
+         "measured": {"configuration": digest(b"{}"), "sebd": digest(b"sebd")},
          "keys": {"attestation": key("attestation", "tpm"), "record": key("record", "tpm"), "mint": key("mint", "pkcs11")}},
         {"type": "policy", "v": 1, "time": ms + 1, "policy": digest(jcs(policy())), "policy_epoch": 7},
         {"type": "epoch", "v": 1, "time": ms + 2, "statement": digest(jcs(epoch())), "epoch": 3},
@@ -169,11 +189,20 @@ def entries():
         {**read, "time": ms + 90, "purpose": "reconcile", "decision": 5},
         {**outcome, "time": ms + 95, "result": "applied", "final": True, "evidence": "state", "etag": '"v2"', "read": 7},
         {**decision, "time": ms + 100, "live": None, "verdict": "refuse", "rule": "replay", "code": "certificate_used", "used": True},
-        {**decision, "time": ms + 110, "target": None, "body": None, "live": None, "verdict": "refuse", "rule": "scope",
+        {**decision, "time": ms + 110, "attestation": "none", "target": None, "body": None, "live": None, "verdict": "refuse", "rule": "scope",
          "code": "target_unknown"},
         {**decision, "time": ms + 120, "live": {"read": 4, "exists": False}, "verdict": "refuse", "rule": "drift",
          "code": "state_drifted"},
         {**outcome, "time": ms + 130, "result": "rejected", "final": True, "evidence": "response", "http_status": 412},
+        {"type": "attestation", "v": 1, "time": ms + 140, "result": digest(jcs(result())), "evidence": digest(b"evidence JSON"),
+         "status": "affirming"},
+        {"type": "keys", "v": 1, "time": ms + 150, "run": RUN, "epoch": 4,
+         "keys": {"attestation": key("attestation", "tpm"), "record": key("record", "tpm"), "mint": key("mint", "tpm")}},
+        {"type": "enrolment", "v": 1, "time": ms + 160, "statement": digest(b"enrolment")},
+        {"type": "acknowledge", "v": 1, "time": ms + 170, "size": 12, "root": digest(b"root"), "statement": digest(b"acknowledge"),
+         "what": "unclean"},
+        {"type": "rekey", "v": 1, "time": ms + 180, "old": kids("attestation", "record", "mint"),
+         "new": kids("verifier", "lease", "authority-0"), "statement": None},
         {"type": "stop", "v": 1, "time": ms + 200, "run": RUN},
     ]
 
@@ -223,7 +252,7 @@ def credential(name, use, c, entry_index):
     authority, path = c["resource"][len("https://"):].split("/", 1)
     body = BODY if use == "mutate" and "body" in c["parameters"] else b""
     claims = {"iss": "https://%s/%s" % (DOMAIN, INSTANCE), "sub": "seb:%s:%s" % (INSTANCE, jti), "aud": "documents", "iat": entry["iat"],
-              "exp": entry["exp"], "jti": jti, "cid": "change-1", "dom": DOMAIN, "ins": INSTANCE, "att": "none", "use": use,
+              "exp": entry["exp"], "jti": jti, "cid": "change-1", "dom": DOMAIN, "ins": INSTANCE, "att": entry["attestation"], "use": use,
               "htm": "GET" if use == "read" else c["operation"], "hth": authority, "htu": "/" + path, "sha256": sha256(body).hex()}
     if body:
         claims["ctype"] = c["parameters"]["body"]["media_type"]
@@ -251,7 +280,8 @@ def main():
              "documents": documents(), "bus": bus(), "entries": log_entries(), "merkle": merkle(), "checkpoints": checkpoints(),
              "quotes": quotes(), "credentials": credentials(), "approvals": approvals(), "eventlogs": event_logs(),
              "references": references(),
-             "hostile": hostile(list(samples.values()), contracts(), bus(), log_entries(), checkpoints(), quotes())}
+             "hostile": hostile(list(samples.values()), contracts(), bus(), log_entries(), checkpoints(), quotes(),
+                                signatures()[0]["compact"])}
     for name, content in files.items():
         with open(os.path.join(folder, name + ".json"), "w", encoding="utf-8", newline="\n") as f:
             json.dump(content, f, ensure_ascii=True, indent=1)

@@ -69,6 +69,15 @@ def jws_texts(flat):
     ]]
 
 
+def compact_texts(compact):
+    h, p, s = compact.split(".")
+    return [row("compact", *r) for r in [
+        ("two parts", "bad_jws", h + "." + p), ("four parts", "bad_jws", compact + ".AA"), ("nothing", "bad_jws", ""),
+        ("padding", "bad_base64url", h + "." + p + "=." + s), ("bits beyond the end", "bad_base64url", h + ".e31." + s),
+        ("a short signature", "bad_signature", h + "." + p + "." + b64url(bytes(63))), ("no header", "bad_header", "." + p + "." + s),
+        ("alg none", "bad_header", b64url(unb64url(h).replace(b"ES256", b"none")) + "." + p + "."  + s)]]
+
+
 def document_texts(kind, text, members):
     rows = [row(kind, "an unknown member", "unknown_member", changed(text, "zz", 1)),
             row(kind, "a trailing value", "trailing_bytes", text + "{}"), row(kind, "an array", "bad_type", "[]"),
@@ -103,8 +112,9 @@ POLICY = [
     ("authorities.0.admit.0.resources.0", {"exact": "a", "prefix": "a/"}, "bad_value"), ("body_bytes", 32769, "bad_value"),
     ("credential_s", 61, "bad_value"), ("freezes.0.until", 1, "bad_value"), ("policy_epoch", 0, "bad_value"),
     ("request_age_s", 3601, "bad_value"), ("signatures.L3", 0, "bad_value"), ("signatures.L6", 1, "unknown_member"),
-    ("validity_s", 86401, "bad_value"), ("version_from", "L6", "bad_value"), ("attestation", "no", "bad_value"),
-    ("hsm.serial", "x" * 17, "too_long"),
+    ("validity_s", 86401, "bad_value"), ("version_from", "L6", "bad_value"), ("attestation", "none", "unknown_member"),
+    ("hsm.serial", "x" * 17, "too_long"), ("verifiers", [], "bad_value"), ("verifiers.0.lease.crv", "P-384", "bad_key"),
+    ("approval.needed", 2, "bad_value"), ("approval.countersigners", {}, "bad_type"),
 ]
 EPOCH = [("domain", "", "bad_value"), ("epoch", -1, "bad_value"), ("exp", 1, "bad_value"), ("iat", "now", "bad_type")]
 
@@ -144,10 +154,10 @@ def preimages(quote):
         ("a byte too many", "trailing_bytes", p + b"\0")]]
 
 
-def hostile(documents, contracts, frames_, entries, checkpoints, quotes):
+def hostile(documents, contracts, frames_, entries, checkpoints, quotes, compact):
     of = {d["kind"]: d for d in reversed(documents)}
     es256 = {"payload": of["policy"]["jws"]["payload"], **of["policy"]["jws"]["signatures"][0]}
-    rows = json_texts() + jws_texts(es256) + document_texts("contract", contracts[0]["contract"], CONTRACT)
+    rows = json_texts() + jws_texts(es256) + compact_texts(compact) + document_texts("contract", contracts[0]["contract"], CONTRACT)
     for kind, members in (("certificate", CERTIFICATE), ("request", REQUEST), ("policy", POLICY), ("epoch", EPOCH)):
         rows += document_texts(kind, of[kind]["payload"], members)
     payload = changed(changed(of["certificate"]["payload"], "ext", {"note": 1}), "crit", ["note"])
