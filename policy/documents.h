@@ -94,4 +94,22 @@ MUST_USE result epoch_parse(struct span payload, struct epoch_statement *ret);
 MUST_USE result epoch_follows(const struct epoch_statement *last, const struct epoch_statement *next, const char *domain);
 MUST_USE result policy_follows(const struct policy *last, const struct policy *next, const char *domain);
 
+/* What an operator takes upon himself, signed by the policy key: going on with this very log though it is behind its anchor
+ * (rollback), or taking certificates again that were issued before an unclean start (unclean). */
+enum acknowledged { ACKNOWLEDGE_ROLLBACK = 1, ACKNOWLEDGE_UNCLEAN };
+const char *acknowledged_name(enum acknowledged what); /* "rollback" */
+struct acknowledge {
+    struct digest digest;
+    char domain[DOMAIN_LEN + 1], instance[NAME_LEN + 1];
+    int64_t iat;
+    uint64_t size;
+    struct digest root;
+    enum acknowledged what;
+};
+MUST_USE result acknowledge_parse(struct span payload, struct acknowledge *ret);
+/* Whether it is for this instance, and of these days (ACKNOWLEDGE_VALID_S): domain_mismatch, instance_mismatch, acknowledge_stale.
+ */
+#define ACKNOWLEDGE_VALID_S 86400
+MUST_USE result acknowledge_check(const struct acknowledge *a, const char *domain, const char *instance, int64_t now_s);
+
 #endif

@@ -1,6 +1,6 @@
 noinst_LIBRARIES += libpolicy.a
 libpolicy_a_SOURCES = \
-	policy/certificate.c policy/contract.c policy/documents.h policy/epoch.c policy/fields.c policy/fields.h \
+	policy/acknowledge.c policy/certificate.c policy/contract.c policy/documents.h policy/epoch.c policy/fields.c policy/fields.h \
 	policy/policy.c policy/request.c policy/terms.h \
 	policy/verify.c policy/verify.h \
 	policy/judge.c policy/judge.h policy/rules.h \
