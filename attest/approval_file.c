@@ -55,6 +55,24 @@ result approval_open(struct span file_text, const struct pubkey *policy_key, str
     return OK;
 }
 
+static result parse_into(struct span text, struct approval_file *f)
+{
+    TRY(file_read_forms(text, f));
+    return approval_parse(f->jws.payload, &f->approval);
+}
+
+result approval_file_parse(struct span file_text, struct approval_file *ret)
+{
+    struct approval_file f = { .arena = BUF(JWS_TEXT_MAX) };
+    result r = parse_into(file_text, &f);
+    if (!is_ok(r)) {
+        approval_file_free(&f);
+        return r;
+    }
+    *ret = f;
+    return OK;
+}
+
 result approval_write(const struct jws *j, const uint8_t signature[SIGNATURE_SIZE], struct buf *out)
 {
     AUTO_JSON *v = json_object(), *jws = NULL;

@@ -37,6 +37,13 @@ static const struct {
     [OPT_EPOCH] = { "epoch" },
     [OPT_VALID_S] = { "valid-s" },
     [OPT_NOT_BEFORE] = { "not-before" },
+    [OPT_EVENTS] = { "events" },
+    [OPT_REFERENCE] = { "reference" },
+    [OPT_COUNTERSIGN] = { "countersign", true },
+    [OPT_INSTANCE] = { "instance" },
+    [OPT_SIZE] = { "size" },
+    [OPT_ROOT] = { "root" },
+    [OPT_WHAT] = { "what" },
     [OPT_JSON] = { "json", true },
     [OPT_JWK] = { "jwk", true },
     [OPT_PEM] = { "pem", true },
@@ -53,6 +60,7 @@ struct command {
     (BIT(OPT_CONTRACT) | BIT(OPT_AGENT) | BIT(OPT_EVIDENCE) | BIT(OPT_DOMAIN) | BIT(OPT_POLICY_EPOCH) | BIT(OPT_EPOCH) | \
         BIT(OPT_VALID_S))
 #define EPOCH_NEEDS (BIT(OPT_DOMAIN) | BIT(OPT_EPOCH) | BIT(OPT_VALID_S))
+#define ACKNOWLEDGE_NEEDS (BIT(OPT_DOMAIN) | BIT(OPT_INSTANCE) | BIT(OPT_SIZE) | BIT(OPT_ROOT) | BIT(OPT_WHAT))
 #define FORMS (BIT(OPT_JSON) | BIT(OPT_JWK) | BIT(OPT_PEM))
 static const struct command commands[] = {
     { { "key", "new" }, sab_key_new, KEY_OPTIONS | BIT(OPT_FOLDER) | FORMS, 0, false },
@@ -62,6 +70,11 @@ static const struct command commands[] = {
     { { "countersign" }, sab_countersign, KEY_OPTIONS | BIT(OPT_CONTRACT), 0, true },
     { { "policy", "sign" }, sab_policy_sign, KEY_OPTIONS, 0, true },
     { { "epoch", "sign" }, sab_epoch_sign, KEY_OPTIONS | EPOCH_NEEDS, EPOCH_NEEDS, false },
+    { { "revoke" }, sab_epoch_sign, KEY_OPTIONS | EPOCH_NEEDS, EPOCH_NEEDS, false },
+    { { "approve" }, sab_approve, KEY_OPTIONS | BIT(OPT_COUNTERSIGN) | BIT(OPT_EPOCH) | BIT(OPT_EVENTS) | BIT(OPT_REFERENCE), 0,
+        true },
+    { { "reference", "sign" }, sab_reference_sign, KEY_OPTIONS, 0, true },
+    { { "acknowledge" }, sab_acknowledge, KEY_OPTIONS | ACKNOWLEDGE_NEEDS, ACKNOWLEDGE_NEEDS, false },
 };
 
 static const char help[] =
@@ -71,7 +84,11 @@ static const char help[] =
     "                       [--not-before SECONDS] [--cid NAME]\n"
     "       sab countersign CERTIFICATE KEY [--contract FILE]\n"
     "       sab policy sign FILE KEY\n"
-    "       sab epoch sign KEY --domain NAME --epoch N --valid-s N\n"
+    "       sab revoke KEY --domain NAME --epoch N --valid-s N         (also: sab epoch sign)\n"
+    "       sab approve PLAN KEY [--epoch N] [--events FILE] [--reference FILE]\n"
+    "       sab approve --countersign FILE KEY [--events FILE]\n"
+    "       sab reference sign FILE KEY\n"
+    "       sab acknowledge KEY --domain NAME --instance NAME --size N --root DIGEST --what rollback|unclean\n"
     "       sab fence allow|retire|list ...\n"
     "KEY is --module PATH --token LABEL --pin-file FILE --key LABEL, on a PKCS#11 token;\n"
     "    or --tpm PATH --handle 0x81... [--attestation 0x81...], in a TPM 2.0. There are no keys in files.\n"

@@ -28,6 +28,13 @@ enum sab_option {
     OPT_EPOCH,
     OPT_VALID_S,
     OPT_NOT_BEFORE,
+    OPT_EVENTS,
+    OPT_REFERENCE,
+    OPT_COUNTERSIGN,
+    OPT_INSTANCE,
+    OPT_SIZE,
+    OPT_ROOT,
+    OPT_WHAT,
     OPT_JSON,
     OPT_JWK,
     OPT_PEM,
@@ -46,6 +53,9 @@ MUST_USE result sab_certify(struct sab_args *a);
 MUST_USE result sab_countersign(struct sab_args *a);
 MUST_USE result sab_policy_sign(struct sab_args *a);
 MUST_USE result sab_epoch_sign(struct sab_args *a);
+MUST_USE result sab_acknowledge(struct sab_args *a);
+MUST_USE result sab_approve(struct sab_args *a);
+MUST_USE result sab_reference_sign(struct sab_args *a);
 /* Takes its own argv (argv[0] is "fence") and returns the exit code. */
 int sab_fence(int argc, char **argv);
 

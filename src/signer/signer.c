@@ -172,6 +172,11 @@ result signer_sign(struct signer *s, const char *typ, struct span payload, struc
     return signer_sign_too(s, typ, &unsigned_, ret_text);
 }
 
+result signer_sign_digest(struct signer *s, const struct digest *d, uint8_t ret_raw[SIGNATURE_SIZE])
+{
+    return hsm_sign(s->key, d, ret_raw);
+}
+
 static result put_text(const struct signer *s, struct span jwk, const bool *made, struct buf *out)
 {
     char kid[DIGEST_TEXT + 1];

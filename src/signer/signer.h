@@ -29,6 +29,8 @@ struct pubkey *signer_public(const struct signer *s); /* lives as long as the si
 MUST_USE result signer_sign(struct signer *s, const char *typ, struct span payload, struct buf *ret_text);
 /* The same beside the signatures that are there. exists where the key's is among them, bad_jws where there are 8. */
 MUST_USE result signer_sign_too(struct signer *s, const char *typ, const struct jws *j, struct buf *ret_text);
+/* Raw, over what was hashed elsewhere: for a verifier that isn't a JOSE library, as a TPM is. */
+MUST_USE result signer_sign_digest(struct signer *s, const struct digest *d, uint8_t ret_raw[SIGNATURE_SIZE]);
 
 /* What `key new` and `key show` print, without a last newline. made: NULL where nothing was to be made. */
 enum signer_form { SIGNER_TEXT, SIGNER_JSON, SIGNER_JWK, SIGNER_PEM };
