@@ -1,5 +1,5 @@
 store_tests = tests/unit/test_merkle tests/unit/test_checkpoint tests/unit/test_entry \
-	tests/unit/test_store tests/unit/test_store_crash tests/unit/test_export
+	tests/unit/test_store tests/unit/test_store_upgrade tests/unit/test_store_crash tests/unit/test_export
 check_PROGRAMS += $(store_tests)
 TESTS += $(store_tests)
 tests_unit_test_merkle_SOURCES = tests/unit/test_merkle.c
@@ -13,6 +13,8 @@ STORE_FIXTURE = tests/unit/store_fixture.c tests/unit/store_fixture.h
 STORE_TEST_LIBS = $(TESTKEY_LIBS) $(STORE_LIBS) $(MERKLE_LIBS) $(BASE_LIBS)
 tests_unit_test_store_SOURCES = tests/unit/test_store.c $(STORE_FIXTURE)
 tests_unit_test_store_LDADD = $(STORE_TEST_LIBS)
+tests_unit_test_store_upgrade_SOURCES = tests/unit/test_store_upgrade.c $(STORE_FIXTURE)
+tests_unit_test_store_upgrade_LDADD = $(STORE_TEST_LIBS)
 tests_unit_test_store_crash_SOURCES = tests/unit/test_store_crash.c $(STORE_FIXTURE)
 tests_unit_test_store_crash_LDADD = $(STORE_TEST_LIBS)
 tests_unit_test_export_SOURCES = tests/unit/test_export.c $(STORE_FIXTURE)

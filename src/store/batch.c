@@ -237,17 +237,17 @@ result store_batch_quote(struct store_batch *b, const struct stored_quote *q)
     return end(b, start, put_quote(b, q));
 }
 
-static result put_state(struct store_batch *b, enum state_kind kind, struct span jws_text)
+static result put_state(struct store_batch *b, enum state_kind kind, struct span text)
 {
     TRY(begin(b, BATCH_STATE));
     TRY(buf_u8(&b->bytes, (uint8_t)kind));
-    return buf_put(&b->bytes, jws_text);
+    return buf_put(&b->bytes, text);
 }
 
-result store_batch_state(struct store_batch *b, enum state_kind kind, struct span jws_text)
+result store_batch_state(struct store_batch *b, enum state_kind kind, struct span text)
 {
     size_t start = b->bytes.n;
-    if (jws_text.n > STORE_BLOB_MAX)
+    if (text.n > STORE_BLOB_MAX)
         return fail(E_too_long);
-    return end(b, start, put_state(b, kind, jws_text));
+    return end(b, start, put_state(b, kind, text));
 }

@@ -101,12 +101,18 @@ static result write_quotes(struct export_run *x)
     return store_each_quote(x->reader, add_quote, x);
 }
 
+static const char *extension_of(enum blob_kind kind)
+{
+    if (kind == BLOB_RESULT)
+        return "jwt";
+    return kind == BLOB_BODY || kind == BLOB_EVIDENCE || kind == BLOB_DOCUMENT ? "raw" : "jws";
+}
+
 static result add_blob(void *ctx, enum blob_kind kind, const struct digest *d, struct span data)
 {
     struct export_run *x = ctx;
     char digest[DIGEST_TEXT + 1], path[DIGEST_TEXT + 16];
-    bool raw = kind == BLOB_BODY || kind == BLOB_EVIDENCE;
-    snprintf(path, sizeof(path), "blobs/%s.%s", digest_text(d, digest), raw ? "raw" : "jws");
+    snprintf(path, sizeof(path), "blobs/%s.%s", digest_text(d, digest), extension_of(kind));
     result r = folder_write(&x->folder, path, data);
     return code_of(r) == E_exists ? OK : r; /* the same bytes may serve as two kinds */
 }

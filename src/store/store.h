@@ -16,13 +16,23 @@
 #define STORE_BATCH_BYTES (8u << 20) /* what one batch may hold */
 #define STORE_BLOB_MAX 131072 /* a JWS as JSON text, a body, a key's evidence */
 
-/* What lies beside the log by its digest. The first four are JWS as JSON text (jws_write): a certificate by that text's digest, the
- * other three by their payload's. The last two are raw, by their own. Kinds are told apart, so that an export can leave personal
- * data out. */
-enum blob_kind { BLOB_CERTIFICATE = 1, BLOB_REQUEST, BLOB_POLICY, BLOB_EPOCH, BLOB_BODY, BLOB_EVIDENCE };
-#define BLOB_KINDS (BLOB_EVIDENCE + 1)
-/* The statement in force of each kind, as JWS JSON text. */
-enum state_kind { STATE_POLICY = 1, STATE_EPOCH };
+/* What lies beside the log by its digest. Kinds are told apart, so that an export can leave personal data out. */
+enum blob_kind {
+    BLOB_CERTIFICATE = 1, /* JWS as JSON text (jws_write), by that text's digest; the other JWS by their payload's */
+    BLOB_REQUEST,
+    BLOB_POLICY,
+    BLOB_EPOCH,
+    BLOB_BODY, /* raw, by its own digest, as the two other raw ones */
+    BLOB_EVIDENCE, /* of a key */
+    BLOB_RESULT, /* attestation result: a JWT in compact serialization, by its payload's digest */
+    BLOB_DOCUMENT, /* raw: evidence of an attestation, event logs, an EK's certificate */
+    BLOB_ENROLMENT, /* JWS */
+    BLOB_ACKNOWLEDGE, /* JWS */
+    BLOB_APPROVAL, /* JWS */
+};
+#define BLOB_KINDS (BLOB_APPROVAL + 1)
+/* What is in force: a statement as JWS JSON text; the approvals that the keeper is given at each start (core/approvals.h). */
+enum state_kind { STATE_POLICY = 1, STATE_EPOCH, STATE_APPROVALS };
 
 struct stored_request {
     struct digest agent; /* thumbprint */
@@ -77,7 +87,7 @@ MUST_USE result store_batch_outcome(struct store_batch *b, uint64_t decision, ui
 /* A note of a size that has one is left out where their texts are equal, else it is `invariant`. */
 MUST_USE result store_batch_checkpoint(struct store_batch *b, struct span note);
 MUST_USE result store_batch_quote(struct store_batch *b, const struct stored_quote *q);
-MUST_USE result store_batch_state(struct store_batch *b, enum state_kind kind, struct span jws_text);
+MUST_USE result store_batch_state(struct store_batch *b, enum state_kind kind, struct span text);
 
 /* The writer. Opening creates the database (mode 0600) or brings an older schema up to date; a schema that this build doesn't know,
  * or a database of something else, is `unsupported`. frontier_mismatch where nodes of the tree are missing. */

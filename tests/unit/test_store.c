@@ -286,7 +286,7 @@ static void test_other_files(struct checks *c)
         const char *statement, *why;
         enum seb_code want;
     } cases[] = {
-        { "PRAGMA user_version = 2", "a later schema is refused", E_unsupported },
+        { "PRAGMA user_version = 3", "a later schema is refused", E_unsupported },
         { "PRAGMA user_version = -1", "a negative version is refused", E_unsupported },
         { "PRAGMA application_id = 1", "another program's database is refused", E_unsupported },
         { "PRAGMA user_version = 0; PRAGMA application_id = 0", "a database of nobody's is refused", E_unsupported },
