@@ -13,28 +13,6 @@ static result sign_and_print(struct sab_args *a, const char *typ, struct span pa
     return sab_print(buf_span(&text));
 }
 
-/* docs/formats.md, "Common rules". */
-static bool is_name(const char *text, size_t max)
-{
-    struct span s = span_text(text), also = span_text("._-");
-    for (size_t i = 0; i < s.n; i++) {
-        uint8_t c = s.p[i];
-        if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')) && span_find(also, 0, c) == also.n)
-            return false;
-    }
-    return s.n >= 1 && s.n <= max;
-}
-
-static result put_place(struct sab_args *a, json_t *v)
-{
-    a->about = "--domain, --instance";
-    if (!is_name(a->value[OPT_DOMAIN], DOMAIN_LEN) || !is_name(a->value[OPT_INSTANCE], NAME_LEN))
-        return fail(E_bad_value);
-    a->about = NULL;
-    TRY(json_put_text(v, "domain", a->value[OPT_DOMAIN]));
-    return json_put_text(v, "instance", a->value[OPT_INSTANCE]);
-}
-
 result sab_policy_sign(struct sab_args *a)
 {
     struct policy *policy = NULL;
@@ -66,20 +44,13 @@ result sab_epoch_sign(struct sab_args *a)
     return sign_and_print(a, TYP_EPOCH, buf_span(&payload));
 }
 
-static bool is_one_of(const char *text, const char *const *words)
-{
-    for (; *words; words++)
-        if (span_is(span_text(text), *words))
-            return true;
-    return false;
-}
-
 /* What an operator was told of the log is in the statement, and the broker compares it with what it finds: a statement serves for
  * one finding alone. */
 result sab_acknowledge(struct sab_args *a)
 {
     int64_t size;
     struct digest root;
+    struct acknowledge checked;
     AUTO_JSON *v = json_object();
     AUTO_BUF payload = BUF(JWS_PAYLOAD_MAX);
     if (!v)
@@ -87,14 +58,14 @@ result sab_acknowledge(struct sab_args *a)
     TRY(sab_number(a, OPT_SIZE, 0, JSON_INT_MAX, 0, &size));
     a->about = "--root";
     TRY(digest_read(span_text(a->value[OPT_ROOT]), &root));
-    a->about = "--what: rollback or unclean";
-    if (!is_one_of(a->value[OPT_WHAT], (const char *const[]){ "rollback", "unclean", NULL }))
-        return fail(E_usage);
-    TRY(put_place(a, v));
+    a->about = NULL;
+    TRY(json_put_text(v, "domain", a->value[OPT_DOMAIN]));
+    TRY(json_put_text(v, "instance", a->value[OPT_INSTANCE]));
     TRY(json_put_int(v, "iat", clock_utc_ms() / 1000));
     TRY(json_put_digest(v, "root", &root));
     TRY(json_put_int(v, "size", size));
     TRY(json_put_text(v, "what", a->value[OPT_WHAT]));
     TRY(json_canonical(v, &payload));
+    TRY(acknowledge_parse(buf_span(&payload), &checked));
     return sign_and_print(a, TYP_ACKNOWLEDGE, buf_span(&payload));
 }
