@@ -2,6 +2,7 @@
 
 #include "config/config.h"
 #include "config/config_target.h"
+#include "config/config_tpm.h"
 #include "config/member.h"
 
 #include <errno.h>
@@ -17,11 +18,6 @@
     {                                                                                                      \
         .name = #field, .type = MEMBER_INT, C(field), .number = (standard), .min = (least), .max = (most), \
         .where = "limits." #field ": " #least " to " #most                                                 \
-    }
-#define HANDLE_ROW(member, standard)                                                      \
-    {                                                                                     \
-        .name = #member, .type = MEMBER_HANDLE, C(handle_##member), .number = (standard), \
-        .where = "tpm.handles." #member ": \"0x81000000\" to \"0x817fffff\", as a string" \
     }
 #define VERIFIER_PATH_ROW(member)                                                     \
     {                                                                                 \
@@ -68,16 +64,7 @@ static const struct member limit_members[] = {
     INT_ROW(rate_per_s_per_uid, 2000, 1, 100000),
     INT_ROW(in_flight_per_agent, 16, 1, 1024),
     INT_ROW(refusals_per_minute_per_agent, 120, 1, 100000),
-};
-static const struct member tpm_members[] = {
-    { .name = "path", .type = MEMBER_PATH, C(tpm), .text = "/dev/tpmrm0", .where = "tpm.path" PATH_WORDS("255") },
-    { .name = "handles" },
-    { .name = "pcrs" },
-};
-static const struct member handle_members[] = {
-    HANDLE_ROW(attestation, 0x81000a01),
-    HANDLE_ROW(record, 0x81000a02),
-    HANDLE_ROW(mint, 0x81000a03),
+    INT_ROW(anchor_every, 4096, 1, 100000000),
 };
 static const struct member mint_in_tpm_members[] = {
     { .name = "backend" },
@@ -140,39 +127,6 @@ static result bus_read(const json_t *o, struct config *c, const char **ret_where
     return verifier_read(o, c, ret_where);
 }
 
-static result pcrs_read(const json_t *o, struct config *c, const char **ret_where)
-{
-    static const char where[] = "tpm.pcrs: 1 to 24 distinct numbers from 0 to 23";
-    const json_t *list;
-    json_t *pcr;
-    size_t i;
-    c->pcr_mask = 0xff; /* what the firmware measures (TCG PC Client Platform Firmware Profile, section 3.3.4) */
-    if (!json_has(o, "pcrs"))
-        return OK;
-    if (!is_ok(json_array_at(o, "pcrs", 1, 24, &list)))
-        return no_config(where, ret_where);
-    c->pcr_mask = 0;
-    json_array_foreach (list, i, pcr) {
-        json_int_t n = json_is_integer(pcr) ? json_integer_value(pcr) : -1;
-        if (n < 0 || n > 23 || c->pcr_mask >> n & 1)
-            return no_config(where, ret_where);
-        c->pcr_mask |= UINT32_C(1) << n;
-    }
-    return OK;
-}
-
-static result tpm_read(const json_t *o, const json_t *empty, struct config *c, const char **ret_where)
-{
-    const json_t *handles;
-    TRY(members_read(o, MEMBERS(tpm_members), c, "tpm: an object with no other members than sebd.json(5) has", ret_where));
-    TRY(pcrs_read(o, c, ret_where));
-    TRY(object_or_empty(o, "handles", empty, "tpm.handles: an object", &handles, ret_where));
-    TRY(members_read(handles, MEMBERS(handle_members), c, "tpm.handles: an object of attestation, record and mint", ret_where));
-    if (c->handle_attestation == c->handle_record || c->handle_attestation == c->handle_mint || c->handle_record == c->handle_mint)
-        return no_config("tpm.handles: three distinct handles", ret_where);
-    return OK;
-}
-
 static result mint_key_read(const json_t *o, struct config *c, const char **ret_where)
 {
     static const char unknown[] = "mint_key: an object with no other members than sebd.json(5) has for its backend";
@@ -185,7 +139,6 @@ static result mint_key_read(const json_t *o, struct config *c, const char **ret_
     if (!span_is(span_text(backend), "pkcs11"))
         return no_config("mint_key.backend: tpm or pkcs11", ret_where);
     c->mint_in_hsm = true;
-    c->handle_mint = 0;
     TRY(members_read(o, MEMBERS(mint_in_hsm_members), c, unknown, ret_where));
     /* systemd.exec(5), LoadCredential=: a name, never a path out of the directory. */
     struct span pin = span_text(c->pin_file), head = span_part(pin, 0, 11), name = span_part(pin, 11, pin.n);
@@ -202,6 +155,9 @@ static result pinned_read(const json_t *o, struct config *c, const char **ret_wh
         return no_config("pinned: an object of policy and revocation", ret_where);
     if (!is_ok(pubkey_from_jwk(json_object_get(o, "policy"), &c->policy_key)))
         return no_config("pinned.policy: a public JWK with just the members of RFC 7638", ret_where);
+    /* The TPM verifies approvals with it, and knows no Ed25519. */
+    if (pubkey_alg(c->policy_key) != ALG_ES256)
+        return no_config("pinned.policy: a P-256 key", ret_where);
     if (!is_ok(pubkey_from_jwk(json_object_get(o, "revocation"), &c->revocation_key)))
         return no_config("pinned.revocation: a public JWK with just the members of RFC 7638", ret_where);
     return OK;
@@ -217,10 +173,10 @@ static result read_all(const json_t *o, struct config *c, const char **ret_where
     TRY(object_or_empty(o, "limits", empty, "limits: an object", &part, ret_where));
     TRY(members_read(part, MEMBERS(limit_members), c, "limits: an object with no other members than sebd.json(5) has", ret_where));
     TRY(object_or_empty(o, "tpm", empty, "tpm: an object", &part, ret_where));
-    TRY(tpm_read(part, empty, c, ret_where));
+    TRY(tpm_read(part, c, ret_where));
     TRY(mint_key_read(json_object_get(o, "mint_key"), c, ret_where));
-    if (c->mint_in_hsm && json_has(json_object_get(json_object_get(o, "tpm"), "handles"), "mint"))
-        return no_config("tpm.handles.mint: only where mint_key.backend is tpm", ret_where);
+    if (c->mint_in_hsm)
+        TRY(tpm_no_mint_key(part, c, ret_where));
     TRY(pinned_read(json_object_get(o, "pinned"), c, ret_where));
     TRY(targets_read(json_object_get(o, "targets"), c, ret_where));
     if (!is_ok(json_digest(o, &c->digest)))

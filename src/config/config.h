@@ -65,12 +65,13 @@ MUST_USE result config_state_path(const struct config *c, const char *file, stru
 
 /* What init recorded: state_dir/instance.json. */
 #define INSTANCE_RETIRED 64
+#define INSTANCE_NO_EPOCH (-1)
 #define INSTANCE_ROLES 3
 extern const char *const instance_roles[INSTANCE_ROLES]; /* "attestation", "record", "mint": enum key_role's order */
 struct instance {
     char domain[129], instance[65];
     struct pubkey *key[INSTANCE_ROLES]; /* attestation, record, mint; owned */
-    int64_t mint_epoch; /* the revocation epoch that the mint key is for; -1: not bound to one yet */
+    int64_t mint_epoch; /* the revocation epoch that the mint key is for; INSTANCE_NO_EPOCH: none yet */
     unsigned retired_n; /* keys that were, oldest first: what they signed is still to be verified */
     struct {
         unsigned role;

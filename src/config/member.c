@@ -45,8 +45,9 @@ static bool is_printable(struct span s)
     return s.n > 0;
 }
 
-/* TCG "Registry of Reserved TPM 2.0 Handles and Localities": 81 00 00 00 to 81 7F FF FF are the owner's. */
-static bool read_handle(struct span s, uint32_t *ret)
+/* TCG "Registry of Reserved TPM 2.0 Handles and Localities": of the persistent ones 81 00 00 00 to 81 7F FF FF are the owner's; of
+ * the NV indices 01 C0 00 00 and above are the TCG's. */
+static bool read_handle(struct span s, enum member_type type, uint32_t *ret)
 {
     uint8_t bytes[4];
     AUTO_BUF raw = BUF(sizeof bytes);
@@ -54,7 +55,8 @@ static bool read_handle(struct span s, uint32_t *ret)
         !is_ok(span_copy(buf_span(&raw), bytes, sizeof bytes)))
         return false;
     uint32_t handle = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-    if (handle < 0x81000000 || handle > 0x817fffff)
+    const uint32_t first = type == MEMBER_NV ? 0x01000000 : 0x81000000, last = type == MEMBER_NV ? 0x01bfffff : 0x817fffff;
+    if (handle < first || handle > last)
         return false;
     *ret = handle;
     return true;
@@ -85,8 +87,8 @@ static bool read_member(const json_t *o, const struct member *m, uint8_t *field)
     const char *text;
     if (m->type == MEMBER_INT)
         return is_ok(json_int(o, m->name, m->min, m->max, (int64_t *)(void *)field));
-    if (m->type == MEMBER_HANDLE)
-        return is_ok(json_text(o, m->name, 10, &text)) && read_handle(span_text(text), (uint32_t *)(void *)field);
+    if (m->type == MEMBER_HANDLE || m->type == MEMBER_NV)
+        return is_ok(json_text(o, m->name, 10, &text)) && read_handle(span_text(text), m->type, (uint32_t *)(void *)field);
     return is_ok(json_text(o, m->name, m->room - 1, &text)) && is_wanted_text(m, span_text(text)) && put_text(m, text, field);
 }
 
@@ -94,7 +96,7 @@ static bool put_standard(const struct member *m, uint8_t *field)
 {
     if (m->type == MEMBER_INT)
         *(int64_t *)(void *)field = m->number;
-    else if (m->type == MEMBER_HANDLE)
+    else if (m->type == MEMBER_HANDLE || m->type == MEMBER_NV)
         *(uint32_t *)(void *)field = (uint32_t)m->number;
     else if (m->text)
         return put_text(m, m->text, field);

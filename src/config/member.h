@@ -11,6 +11,7 @@ enum member_type {
     MEMBER_PATH, /* absolute and plain: no empty, "." or ".." part, no '/' at its end */
     MEMBER_INT, /* min to max, into an int64_t */
     MEMBER_HANDLE, /* "0x81…": a persistent handle of the TPM's owner, into a uint32_t */
+    MEMBER_NV, /* "0x01…": an NV index that isn't the TCG's own, into a uint32_t */
 };
 struct member {
     const char *name;

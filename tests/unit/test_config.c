@@ -42,8 +42,16 @@ static void defaults(struct checks *t)
         "limits have defaults");
     check_that(t,
         !strcmp(c->tpm, "/dev/tpmrm0") && c->handle_attestation == 0x81000a01 && c->handle_record == 0x81000a02 &&
-            c->handle_mint == 0x81000a03 && c->pcr_mask == 0xff,
+            c->handle_mint == 0x81000a03 && c->pcr_mask == 0x10ff,
         "so has the TPM");
+    check_that(t,
+        c->handle_mint_other == 0x81000a05 && c->handle_pin == 0x81000a04 && c->nv_epoch == 0x01500a01 &&
+            c->nv_anchor == 0x01500a02 && c->measured_pcr == 12 && c->epoch_pcr == 13 && c->anchor_every == 4096,
+        "and what holds the approved state");
+    check_that(t,
+        !strcmp(c->firmware_log, "/sys/kernel/security/tpm0/binary_bios_measurements") &&
+            !strcmp(c->ima_log, "/sys/kernel/security/ima/binary_runtime_measurements"),
+        "and the kernel's event logs");
     check_that(t, !c->mint_in_hsm && c->hsm_sessions == 1, "the mint key is in the TPM");
     check_that(t,
         c->policy_key && pubkey_alg(c->policy_key) == ALG_ES256 && c->revocation_key && pubkey_alg(c->revocation_key) == ALG_EDDSA,
@@ -74,7 +82,7 @@ static void example(struct checks *t)
     struct digest whole = sha256(buf_span(&canonical));
     check_that(t, c && digest_equal(&c->digest, &whole), "the digest is of the RFC 8785 form");
     check_that(t,
-        c && c->mint_in_hsm && !c->handle_mint && c->hsm_sessions == 2 && c->target[0].has_fence &&
+        c && c->mint_in_hsm && !c->handle_mint && !c->handle_mint_other && c->hsm_sessions == 2 && c->target[0].has_fence &&
             !strcmp(c->target[0].fence.backend, "10.0.0.7:443"),
         "HSM and fence are read");
     config_free(c);
@@ -128,7 +136,7 @@ static const struct change changes[] = {
     { "{\"domain\"", "{\"tpm\":{\"handles\":{\"mint\":2164260865}},\"domain\"", "tpm.handles.mint" },
     { "{\"domain\"", "{\"tpm\":{\"handles\":{\"mint\":\"0x8100000g\"}},\"domain\"", "tpm.handles.mint" },
     { "{\"domain\"", "{\"tpm\":{\"handles\":{\"mint\":\"8100000001\"}},\"domain\"", "tpm.handles.mint" },
-    { "{\"domain\"", "{\"tpm\":{\"handles\":{\"mint\":\"0x81000a01\"}},\"domain\"", "tpm.handles: three distinct" },
+    { "{\"domain\"", "{\"tpm\":{\"handles\":{\"mint\":\"0x81000a01\"}},\"domain\"", "tpm.handles: distinct" },
     { "{\"domain\"", "{\"tpm\":{\"pcrs\":[]},\"domain\"", "tpm.pcrs" },
     { "{\"domain\"", "{\"tpm\":{\"pcrs\":[24]},\"domain\"", "tpm.pcrs" },
     { "{\"domain\"", "{\"tpm\":{\"pcrs\":[-1]},\"domain\"", "tpm.pcrs" },
@@ -154,6 +162,28 @@ static const struct change changes[] = {
     { "\"tpm\"}",
         "\"pkcs11\",\"module\":\"/m\",\"token\":\"t\",\"pin_file\":\"/p\"},\"tpm\":{\"handles\":{\"mint\":\"0x81000001\"}}",
         "tpm.handles.mint" },
+    { "\"tpm\"}",
+        "\"pkcs11\",\"module\":\"/m\",\"token\":\"t\",\"pin_file\":\"/p\"},\"tpm\":{\"handles\":{\"mint_other\":"
+        "\"0x81000001\"}}",
+        "tpm.handles.mint_other" },
+    { "{\"domain\"", "{\"tpm\":{\"measured_pcr\":16},\"domain\"", "tpm.measured_pcr" },
+    { "{\"domain\"", "{\"tpm\":{\"measured_pcr\":21},\"domain\"", "tpm.measured_pcr" },
+    { "{\"domain\"", "{\"tpm\":{\"measured_pcr\":23},\"domain\"", "tpm.measured_pcr" },
+    { "{\"domain\"", "{\"tpm\":{\"measured_pcr\":-1},\"domain\"", "tpm.measured_pcr" },
+    { "{\"domain\"", "{\"tpm\":{\"epoch_pcr\":16},\"domain\"", "tpm.epoch_pcr" },
+    { "{\"domain\"", "{\"tpm\":{\"epoch_pcr\":22},\"domain\"", "tpm.epoch_pcr" },
+    { "{\"domain\"", "{\"tpm\":{\"epoch_pcr\":12},\"domain\"", "tpm.epoch_pcr: another" },
+    { "{\"domain\"", "{\"tpm\":{\"firmware_log\":\"log\"},\"domain\"", "tpm.firmware_log" },
+    { "{\"domain\"", "{\"tpm\":{\"ima_log\":\"\"},\"domain\"", "tpm.ima_log" },
+    { "{\"domain\"", "{\"tpm\":{\"nv\":[]},\"domain\"", "tpm.nv" },
+    { "{\"domain\"", "{\"tpm\":{\"nv\":{\"other\":1}},\"domain\"", "tpm.nv" },
+    { "{\"domain\"", "{\"tpm\":{\"nv\":{\"epoch\":\"0x01c00002\"}},\"domain\"", "tpm.nv.epoch" },
+    { "{\"domain\"", "{\"tpm\":{\"nv\":{\"anchor\":\"0x81000001\"}},\"domain\"", "tpm.nv.anchor" },
+    { "{\"domain\"", "{\"tpm\":{\"nv\":{\"anchor\":\"0x01500a01\"}},\"domain\"", "tpm.nv: two" },
+    { "{\"domain\"", "{\"tpm\":{\"handles\":{\"pin\":\"0x81000a05\"}},\"domain\"", "tpm.handles: distinct" },
+    { "{\"domain\"", "{\"tpm\":{\"handles\":{\"mint_other\":\"0x81000a03\"}},\"domain\"", "tpm.handles: distinct" },
+    { "{\"domain\"", "{\"limits\":{\"anchor_every\":0},\"domain\"", "limits.anchor_every" },
+    { POLICY, REVOCATION, "pinned.policy: a P-256 key" },
     { "\"policy\":" POLICY ",", "", "pinned.policy" },
     { "\"y\":\"T-", "\"y\":\"U-", "pinned.policy" },
     { "\"kty\":\"OKP\",", "\"kty\":\"OKP\",\"d\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",", "pinned.revocation" },
@@ -275,6 +305,36 @@ static void files(struct checks *t, const char *dir)
     check_code(t, config_load(dir, &c, &where), E_no_config, "a folder is refused");
 }
 
+/* Keys that were: kept, each once, the oldest mint key making room. */
+static void retired(struct checks *t, const struct config *c, const struct instance *before)
+{
+    struct instance i = { .key = { c->policy_key, c->revocation_key, c->policy_key }, .mint_epoch = 8 }, read;
+    snprintf(i.domain, sizeof i.domain, "%s", before->domain);
+    snprintf(i.instance, sizeof i.instance, "%s", before->instance);
+    check_code(t, instance_retire(&i, 1, c->policy_key), E_ok, "a record key is retired");
+    check_code(t, instance_retire(&i, 1, c->policy_key), E_ok, "again");
+    check_code(t, instance_retire(&i, 2, c->policy_key), E_ok, "and so is a mint key");
+    check_code(t, instance_retire(&i, INSTANCE_ROLES, c->policy_key), E_bad_value, "but no key of another role");
+    check_that(t, i.retired_n == 2, "each is kept once");
+    check_code(t, instance_update(c, &i), E_ok, "an instance is changed");
+    check_code(t, instance_load(c, &read), E_ok, "and read");
+    check_that(t,
+        read.mint_epoch == 8 && read.retired_n == 2 && read.retired[0].role == 1 && read.retired[1].role == 2 &&
+            pubkey_equal(read.retired[1].key, c->policy_key),
+        "as it is now");
+    instance_free(&read);
+    while (i.retired_n < INSTANCE_RETIRED) {
+        i.retired[i.retired_n].role = 0;
+        i.retired[i.retired_n++].key = pubkey_hold(c->policy_key);
+    }
+    check_code(t, instance_retire(&i, 1, c->revocation_key), E_ok, "the oldest mint key makes room");
+    check_that(t, i.retired_n == INSTANCE_RETIRED && i.retired[INSTANCE_RETIRED - 1].role == 1 && i.retired[1].role == 0, "for it");
+    check_code(t, instance_retire(&i, 2, c->revocation_key), E_too_long, "where there is none, nothing is forgotten");
+    i.key[0] = i.key[1] = i.key[2] = NULL; /* borrowed */
+    instance_free(&i);
+    check_code(t, instance_update(c, before), E_ok, "back to what was");
+}
+
 static void instances(struct checks *t, const char *dir)
 {
     struct config *c = NULL;
@@ -284,16 +344,19 @@ static void instances(struct checks *t, const char *dir)
     if (!is_ok(parse(SMALL, &c, &where)))
         return;
     snprintf(c->state_dir, sizeof c->state_dir, "%s", dir);
-    struct instance i = { .domain = "d", .instance = "i", .key = { c->policy_key, c->revocation_key, c->policy_key } };
+    struct instance i = {
+        .domain = "d", .instance = "i", .key = { c->policy_key, c->revocation_key, c->policy_key }, .mint_epoch = 7
+    };
     check_code(t, instance_load(c, &read), E_key_missing, "without init there is no instance");
     check_that(t, is_ok(instance_write(c, &i, &made)) && made, "an instance is written");
     check_that(t, is_ok(instance_write(c, &i, &made)) && !made, "written again it changes nothing");
     check_code(t, instance_load(c, &read), E_ok, "it is read");
     check_that(t,
         read.key[2] && pubkey_equal(read.key[0], c->policy_key) && pubkey_equal(read.key[1], c->revocation_key) &&
-            !strcmp(read.instance, "i"),
+            !strcmp(read.instance, "i") && read.mint_epoch == 7 && read.retired_n == 0,
         "as it was");
     instance_free(&read);
+    retired(t, c, &i);
     i.key[2] = c->revocation_key;
     check_code(t, instance_write(c, &i, &made), E_exists, "another is never written over it");
     snprintf(c->instance, sizeof c->instance, "j");
