@@ -7,6 +7,8 @@
 #ifndef SEB_AUDIT_AUDIT_H
 #define SEB_AUDIT_AUDIT_H
 
+#include "attest/cel.h"
+#include "attest/key_proof.h"
 #include "entry/entry.h"
 #include "merkle/checkpoint.h"
 #include "merkle/merkle.h"
@@ -47,11 +49,13 @@ struct audit {
     struct frontier frontier; /* of the records up to now */
     struct running running;
     /* Each check's own; NULL where it isn't part of the pass. */
+    struct identity *identity;
     struct checkpoints *checkpoints;
     struct quotes *quotes;
     struct runs *runs;
     struct documents *documents;
     struct statements *statements;
+    struct attestations *attestations;
     struct reads *reads;
     struct decisions *decisions;
     struct outcomes *outcomes;
@@ -65,8 +69,8 @@ struct audit_check {
     result (*end)(struct audit *a);
     void (*free)(struct audit *a); /* accepts what begin didn't make */
 };
-extern const struct audit_check check_order, check_runs, check_statements, check_reads, check_decisions, check_outcomes,
-    check_noise, check_quotes, check_documents;
+extern const struct audit_check check_order, check_identity, check_runs, check_statements, check_attestations, check_reads,
+    check_decisions, check_outcomes, check_noise, check_quotes, check_documents;
 
 /* The whole pass; then the summary is filled in. */
 MUST_USE result audit_pass(struct audit *a);
@@ -84,24 +88,46 @@ void checkpoints_free(struct audit *a);
 
 /* log.c: one record read again, for what looks back. not_found where it isn't in the export. */
 MUST_USE result log_record(const struct export_dir *x, uint64_t size, uint64_t index, struct buf *arena, struct record *ret);
+/* Each record's bytes in order, unverified; stops at the first that isn't OK. */
+typedef result log_visitor(void *ctx, uint64_t index, struct span text);
+MUST_USE result log_each(const struct export_dir *x, uint64_t size, log_visitor *visit, void *ctx);
+/* Whether a canonical record is of this type, without parsing it. */
+bool log_is_type(struct span text, const char *type);
 /* The size that checkpoint or log.json claim, unverified; for reading alone. */
 MUST_USE result log_size(const struct export_dir *x, uint64_t *ret);
+
+/* identity.c: the record key or the attestation key that notes, quotes and evidence of here are verified with: the pinned one, or
+ * the one that the log's rekey entries lead to it from, or to. Lives until the next rekey entry. */
+const struct pubkey *key_now(const struct audit *a, enum key_role role);
+/* The attestation key's TPM Name (TPM 2.0 Part 1, section 16), from its evidence; false until a start brought it. */
+bool ak_name_now(const struct audit *a, uint8_t ret_name[TPM_NAME_SIZE]);
+void ak_name_set(struct audit *a, const uint8_t name[TPM_NAME_SIZE]);
+/* A verifier of the policy in force vouches for these keys. */
+void identity_vouched(struct audit *a, const struct digest *attestation, const struct digest *record);
 
 /* runs.c: the run that goes on, NULL where none does. */
 struct run {
     uint8_t id[RUN_SIZE];
-    uint64_t start;
+    uint64_t start, head;
     bool stopped;
-    struct key_identity mint;
-    /* The PKCS#11 token of the mint key, as its evidence has it; "" for a TPM's. */
-    char manufacturer[33], model[17], serial[17];
+    struct key_identity key[ROLES];
+    struct token_identity token; /* of the mint key, as its statement has it; "" for a TPM's */
+    int64_t certificates_from; /* 0: none are refused for their age, or no longer */
+    uint64_t counter_from, counter_to; /* what the TPM's revocation counter can have been in this run */
+    struct cel_state measured;
 };
 const struct run *run_now(const struct audit *a);
+/* A log of this size was there before this run, as an operator acknowledged or a verifier saw: where that is all of it,
+ * certificates of before it serve again. */
+void run_covered(struct audit *a, uint64_t size);
 /* Whether this is the current run's name; says so where it isn't. */
 bool run_is_now(struct audit *a, const struct record *r, const uint8_t id[RUN_SIZE]);
 
-/* keys.c: a start entry's key identities against trust file and evidence; the mint key's token into *run. */
-MUST_USE result keys_check(struct audit *a, const struct record *r, struct run *run);
+/* keys.c: key identities of a start or a change against trust file and evidence; they and the mint key's token into *run. */
+MUST_USE result keys_check(struct audit *a, const struct record *r, const struct key_identity key[ROLES], struct run *run);
+/* The authPolicy of a log's record and mint key. */
+MUST_USE result key_policy_of(
+    const char *origin, const struct pubkey *policy_key, const uint8_t ak_name[TPM_NAME_SIZE], struct digest *ret);
 
 /* documents.c: what lies beside the log. Names are remembered, so that files that nobody names show. */
 enum document_kind { DOCUMENT_NEEDED, DOCUMENT_REQUEST, DOCUMENT_BODY };
@@ -111,6 +137,11 @@ MUST_USE result document_jws(struct audit *a, enum document_kind kind, const str
     struct jws *ret, bool *ret_there);
 MUST_USE result document_raw(
     struct audit *a, enum document_kind kind, const struct digest *d, uint64_t index, struct buf *out, bool *ret_there);
+/* A file of blobs that something else read: it isn't one that nobody names. */
+MUST_USE result document_name(struct audit *a, const struct digest *d, uint64_t index);
+/* A result: a JWT in compact form, by its payload's digest. */
+MUST_USE result document_result(
+    struct audit *a, const struct digest *d, uint64_t index, struct buf *arena, struct jws *ret, bool *ret_there);
 /* A certificate as it was presented, by the digest of all of it; taken apart and parsed; valid until the next call. Its signatures,
  * and whether its payload is the one that the record names, are the caller's to verify. NULL where it can't be had, which was
  * reported. */
@@ -125,6 +156,9 @@ MUST_USE result document_certificate(struct audit *a, const struct digest *signe
 const struct policy *policy_now(const struct audit *a);
 const struct epoch_statement *epoch_now(const struct audit *a);
 
+/* attestation.c: the result that a decision names, as the judge takes it; NULL where it names none, or none that its log has, which
+ * is reported. Valid until the next call. */
+const struct attested_facts *attested_at(struct audit *a, const struct record *r);
 /* reads.c */
 struct known_read {
     uint64_t index, decision;
@@ -148,6 +182,7 @@ MUST_USE result clock_new(struct clock_watch **ret);
 void clock_free(struct clock_watch *w); /* accepts NULL */
 void clock_quoted(struct audit *a, struct clock_watch *w, uint64_t size, const struct tpm_clock *clock);
 void clock_record(struct clock_watch *w, const struct record *r);
+void clock_replaced(struct clock_watch *w); /* from here on another TPM's */
 void clock_end(struct audit *a, struct clock_watch *w);
 
 /* outcomes.c: a permit was recorded, and waits for its outcomes. */

@@ -10,35 +10,43 @@ struct checkpoints {
     struct lines *lines;
     bool any; /* a note was taken */
     uint64_t last; /* its size */
-    bool waiting; /* a note for a size to come */
+    bool waiting; /* a note for a size to come: whose key signs by then, the records up to there say */
     struct checkpoint next;
     struct digest next_text;
-    bool next_verifies;
+    bool next_is_ours; /* of this log, by its origin */
     bool diverged; /* from here on every root differs: said once */
     struct buf note, newest, expected;
+    bool has_newest;
     struct checkpoint expect;
     bool has_expect;
 };
 
-/* Takes the note apart and verifies it; says what is wrong with it. *ret_opened: at least its size can be read. */
-static void open_note(struct audit *a, struct span note, struct where at, struct checkpoint *ret, struct digest *ret_text,
-    bool *ret_opened, bool *ret_verifies)
+/* Takes the note apart; says what is wrong with it. *ret_ours: it is one of this log, still to be verified. */
+static bool parse_note(
+    struct audit *a, struct span note, struct where at, struct checkpoint *ret, struct digest *ret_text, bool *ret_ours)
 {
     struct span text;
-    *ret_verifies = false;
-    *ret_opened = is_ok(checkpoint_parse(note, ret, &text));
-    if (!*ret_opened) {
+    *ret_ours = false;
+    if (!is_ok(checkpoint_parse(note, ret, &text))) {
         report_found(&a->report, FOUND_checkpoint_malformed, at, "%s", "");
-        return;
+        return false;
     }
     *ret_text = sha256(text);
-    at = at_size(ret->size);
-    if (!span_is(span_text(ret->origin), a->trust.origin))
-        report_found(&a->report, FOUND_checkpoint_origin, at, "%s", ret->origin);
-    else if (!is_ok(checkpoint_open(note, a->trust.record, ret, &text)))
-        report_found(&a->report, FOUND_checkpoint_signature, at, "%s", "");
-    else
-        *ret_verifies = true;
+    *ret_ours = span_is(span_text(ret->origin), a->trust.origin);
+    if (!*ret_ours)
+        report_found(&a->report, FOUND_checkpoint_origin, at_size(ret->size), "%s", ret->origin);
+    return true;
+}
+
+/* By the record key of where the records are now. */
+static bool is_signed(struct audit *a, struct span note, enum finding what, struct where at)
+{
+    struct checkpoint c;
+    struct span text;
+    bool verifies = is_ok(checkpoint_open(note, key_now(a, ROLE_RECORD), &c, &text));
+    if (!verifies)
+        report_found(&a->report, what, at, "%s", "");
+    return verifies;
 }
 
 /* {"note","size"} in canonical form; the note is copied. */
@@ -59,14 +67,12 @@ static void take_line(struct audit *a, struct span line)
 {
     struct checkpoints *c = a->checkpoints;
     int64_t size;
-    bool opened;
     if (!is_ok(read_line(line, &c->note, &size))) {
         report_found(
             &a->report, FOUND_checkpoint_malformed, at_size(c->any ? c->last + 1 : 0), "the line behind size %" PRIu64, c->last);
         return;
     }
-    open_note(a, buf_span(&c->note), at_size((uint64_t)size), &c->next, &c->next_text, &opened, &c->next_verifies);
-    if (!opened)
+    if (!parse_note(a, buf_span(&c->note), at_size((uint64_t)size), &c->next, &c->next_text, &c->next_is_ours))
         return;
     if (c->next.size != (uint64_t)size)
         report_found(&a->report, FOUND_checkpoint_malformed, at_size((uint64_t)size), "the note's size is %" PRIu64, c->next.size);
@@ -100,17 +106,13 @@ static result next_note(struct audit *a)
 static result read_newest(struct audit *a)
 {
     struct checkpoints *c = a->checkpoints;
-    struct checkpoint note;
-    struct digest text;
-    bool opened, verifies;
     result r = export_read(&a->export, "checkpoint", NOTE_MAX, &c->newest);
-    if (is_ok(r))
-        open_note(a, buf_span(&c->newest), at_size(a->size), &note, &text, &opened, &verifies);
-    else if (is_exports_fault(r))
+    if (!is_ok(r) && !is_exports_fault(r))
+        return r;
+    c->has_newest = is_ok(r);
+    if (!c->has_newest)
         report_found(
             &a->report, code_of(r) == E_not_found ? FOUND_file_missing : FOUND_checkpoint_malformed, at_file(), "checkpoint");
-    else
-        return r;
     return OK;
 }
 
@@ -122,8 +124,8 @@ static result read_expected(struct audit *a)
     if (!a->expect)
         return OK;
     TRY(file_read(a->expect, NOTE_MAX, &c->expected));
-    c->has_expect = is_ok(checkpoint_open(buf_span(&c->expected), a->trust.record, &c->expect, &text)) &&
-                    span_is(span_text(c->expect.origin), a->trust.origin);
+    c->has_expect =
+        is_ok(checkpoint_parse(buf_span(&c->expected), &c->expect, &text)) && span_is(span_text(c->expect.origin), a->trust.origin);
     if (!c->has_expect)
         report_found(&a->report, FOUND_expected_invalid, at_file(), "%s", "");
     return OK;
@@ -178,10 +180,15 @@ static void check_root(struct audit *a, const struct checkpoint *note, enum find
     c->diverged |= what == FOUND_checkpoint_root;
 }
 
+static bool is_expected_signed(struct audit *a)
+{
+    return is_signed(a, buf_span(&a->checkpoints->expected), FOUND_expected_invalid, at_file());
+}
+
 result checkpoints_reach(struct audit *a)
 {
     struct checkpoints *c = a->checkpoints;
-    if (c->has_expect && c->expect.size == a->frontier.size)
+    if (c->has_expect && c->expect.size == a->frontier.size && is_expected_signed(a))
         check_root(a, &c->expect, FOUND_expected_mismatch);
     for (;;) {
         TRY(next_note(a));
@@ -190,22 +197,33 @@ result checkpoints_reach(struct audit *a)
         c->waiting = false;
         if (c->next.size < a->frontier.size) /* out of order, which was said */
             continue;
-        if (!c->next_verifies)
+        if (!c->next_is_ours || !is_signed(a, buf_span(&c->note), FOUND_checkpoint_signature, at_size(c->next.size)))
             continue;
         check_root(a, &c->next, FOUND_checkpoint_root);
         TRY(pass_signed_at(a, &(struct signed_size){ .size = c->next.size, .text = c->next_text }));
     }
 }
 
+static void check_newest(struct audit *a)
+{
+    struct checkpoints *c = a->checkpoints;
+    struct checkpoint note;
+    struct digest text;
+    bool ours;
+    if (c->has_newest && parse_note(a, buf_span(&c->newest), at_size(a->size), &note, &text, &ours) && ours)
+        (void)is_signed(a, buf_span(&c->newest), FOUND_checkpoint_signature, at_size(note.size));
+}
+
 static void check_end(struct audit *a, bool whole)
 {
     struct checkpoints *c = a->checkpoints;
+    check_newest(a);
     if (c->waiting && whole)
         report_found(&a->report, FOUND_checkpoint_order, at_size(c->next.size), "the export has %" PRIu64 " records", a->size);
     if (c->lines && whole && !c->waiting && !span_equal(buf_span(&c->note), buf_span(&c->newest)))
         report_found(
             &a->report, FOUND_checkpoint_newest, at_size(a->size), "the last of checkpoints.jsonl is of size %" PRIu64, c->last);
-    if (c->has_expect && c->expect.size > a->size)
+    if (c->has_expect && c->expect.size > a->size && is_expected_signed(a))
         report_found(&a->report, FOUND_tail_cut, at_size(a->size), "expected: %" PRIu64, c->expect.size);
     if (a->at_least > a->size)
         report_found(&a->report, FOUND_tail_cut, at_size(a->size), "expected: %" PRIu64 " at least", a->at_least);

@@ -38,8 +38,10 @@ const struct audit_check check_noise = { .name = "noise", .record = noise_record
 static const struct audit_check *const checks[] = {
     &check_order,
     &check_documents,
+    &check_identity,
     &check_runs,
     &check_statements,
+    &check_attestations,
     &check_reads,
     &check_decisions,
     &check_outcomes,

@@ -9,7 +9,6 @@
 
 #define ARENA_MAX ((size_t)JWS_PAYLOAD_MAX * 2)
 #define BUNDLE_MAX ((size_t)256 * (2 + ENTRY_MAX))
-#define BLOB_MAX 131072
 /* A decision comes at most so many records behind the read that it rests on; beyond it, nobody rests on it. */
 #define LOOK_AHEAD 100000
 
@@ -27,11 +26,9 @@ struct ground {
 
 static result load_certificate(struct ground *g, const struct digest *certificate, const struct digest *signed_)
 {
-    char text[DIGEST_TEXT + 1], name[DIGEST_TEXT + 16];
     AUTO_BUF file = BUF(BLOB_MAX);
-    snprintf(name, sizeof name, "blobs/%s.jws", digest_text(signed_, text));
     g->wrong = "its certificate can't be had from the export";
-    TRY(export_read(&g->export, name, BLOB_MAX, &file));
+    TRY(export_blob(&g->export, signed_, "jws", &file));
     struct digest came = sha256(buf_span(&file));
     if (!digest_equal(&came, signed_))
         return fail(E_certificate_mismatch);

@@ -122,6 +122,11 @@ void clock_record(struct clock_watch *w, const struct record *r)
         w->suspect = false;
 }
 
+void clock_replaced(struct clock_watch *w)
+{
+    w->last.any = w->base.any = false;
+}
+
 void clock_end(struct audit *a, struct clock_watch *w)
 {
     settle(a, w);

@@ -13,6 +13,7 @@
 struct decisions {
     struct table requests; /* (agent, id) */
     struct table used; /* cid of a permit */
+    struct table epochs; /* mint key: the revocation epoch of its first permit */
 };
 
 static result decisions_begin(struct audit *a)
@@ -27,6 +28,7 @@ static void decisions_free(struct audit *a)
         return;
     table_free(&a->decisions->requests);
     table_free(&a->decisions->used);
+    table_free(&a->decisions->epochs);
     free(a->decisions);
     a->decisions = NULL;
 }
@@ -121,6 +123,8 @@ static void gather(struct question *q)
         .has_body = q->d->has_body,
         .body = q->d->body,
         .body_length = q->body_length,
+        .attested = attested_at(q->a, q->r),
+        .certificates_from = run_now(q->a) ? run_now(q->a)->certificates_from : 0,
         .used = q->d->used,
     };
     if (q->has_request) {
@@ -227,11 +231,23 @@ static void check_in_force(struct audit *a, const struct record *r)
 static bool is_approved(const struct policy *p, const struct run *run)
 {
     const char *manufacturer, *model, *serial;
-    bool in_token = span_is(span_text(run->mint.backend), "pkcs11");
+    bool in_token = span_is(span_text(run->key[ROLE_MINT].backend), "pkcs11");
     if (!p || !policy_hsm(p, &manufacturer, &model, &serial))
         return p && !in_token;
-    return in_token && span_is(span_text(run->manufacturer), manufacturer) && span_is(span_text(run->model), model) &&
-           span_is(span_text(run->serial), serial);
+    return in_token && span_is(span_text(run->token.manufacturer), manufacturer) && span_is(span_text(run->token.model), model) &&
+           span_is(span_text(run->token.serial), serial);
+}
+
+/* One mint key serves one revocation epoch: a fence that has retired it refuses what was stockpiled for later. */
+static result check_epoch_of_key(struct audit *a, const struct record *r)
+{
+    const struct decision_entry *d = &r->e.decision;
+    uint64_t *first;
+    TRY(table_put(&a->decisions->epochs, key_of_digest(&d->mint_key), (uint64_t)d->epoch, &first));
+    if (first && *first != (uint64_t)d->epoch)
+        report_found(
+            &a->report, FOUND_key_epoch, at_record(r->index), "epoch %" PRId64 "; it had served %" PRIu64, d->epoch, *first);
+    return OK;
 }
 
 static result take_permit(struct audit *a, const struct record *r, bool used)
@@ -244,8 +260,9 @@ static result take_permit(struct audit *a, const struct record *r, bool used)
     TRY(table_put(&a->decisions->used, key_of_digest(&cid), r->index, &before));
     if (used)
         report_found(&a->report, FOUND_certificate_reused, at_record(r->index), "record %" PRIu64, *before);
-    if (run && (!digest_equal(&d->mint_key, &run->mint.kid) || !is_approved(policy_now(a), run)))
+    if (run && (!digest_equal(&d->mint_key, &run->key[ROLE_MINT].kid) || !is_approved(policy_now(a), run)))
         report_found(&a->report, FOUND_decision_key, at_record(r->index), "%s", "");
+    TRY(check_epoch_of_key(a, r));
     return outcome_expect(a, r);
 }
 

@@ -8,7 +8,6 @@
 #include "merkle/tiles.h"
 #include "audit/audit.h"
 
-#define BLOB_MAX 131072
 #define ARENA_MAX ((size_t)JWS_PAYLOAD_MAX * 2)
 #define CACHED 64 /* certificates of requests under way at once */
 #define MISSING_LISTED REPORT_LINES
@@ -70,16 +69,19 @@ static void report_missing(struct audit *a, enum document_kind kind, const struc
         l->at[l->missing - 1] = index;
 }
 
+result document_name(struct audit *a, const struct digest *d, uint64_t index)
+{
+    uint64_t *old;
+    return table_put(&a->documents->named, key_of_digest(d), index, &old);
+}
+
 /* The file's bytes into out; *ret_there false where there are none to be had, which is reported. */
 static result read_blob(struct audit *a, enum document_kind kind, const struct digest *d, const char *end, uint64_t index,
     struct buf *out, bool *ret_there)
 {
-    char text[DIGEST_TEXT + 1], name[DIGEST_TEXT + 16];
-    uint64_t *old;
     *ret_there = false;
-    TRY(table_put(&a->documents->named, key_of_digest(d), index, &old));
-    snprintf(name, sizeof name, "blobs/%s.%s", digest_text(d, text), end);
-    result r = export_read(&a->export, name, BLOB_MAX, out);
+    TRY(document_name(a, d, index));
+    result r = export_blob(&a->export, d, end, out);
     *ret_there = is_ok(r);
     if (is_ok(r))
         a->documents->left_out[kind].seen++;
@@ -141,6 +143,25 @@ result document_jws(struct audit *a, enum document_kind kind, const struct diges
     return OK;
 }
 
+static result take_apart_compact(struct span text, struct buf *arena, struct jws *ret)
+{
+    AUTO_BUF again = BUF(BLOB_MAX);
+    TRY(jws_parse_compact(text, arena, ret));
+    TRY(jws_compact(ret, &again));
+    return span_equal(text, buf_span(&again)) ? OK : fail(E_bad_jws);
+}
+
+result document_result(struct audit *a, const struct digest *d, uint64_t index, struct buf *arena, struct jws *ret, bool *ret_there)
+{
+    AUTO_BUF text = BUF(BLOB_MAX);
+    TRY(read_blob(a, DOCUMENT_NEEDED, d, "jwt", index, &text, ret_there));
+    if (*ret_there)
+        TRY(take_blob(a, take_apart_compact(buf_span(&text), arena, ret), d, index, ret_there));
+    if (*ret_there)
+        *ret_there = is_named(a, ret->payload, d, index);
+    return OK;
+}
+
 static result parse_certificate(struct audit *a, struct span text, struct cached *c)
 {
     TRY(take_apart(text, &c->arena, &c->certified.jws));
@@ -190,11 +211,11 @@ static bool is_tile(const char *name, uint64_t size)
     return width > 0 && is_ok(tile_path(level, index, width, path)) && span_is(s, path);
 }
 
-/* "blobs/<digest>.jws" or ".raw". */
+/* "blobs/<digest>.jws", ".jwt" or ".raw". */
 static bool blob_digest(struct span s, struct digest *ret)
 {
     struct span end = span_part(s, 6 + DIGEST_TEXT, s.n);
-    return span_is(span_part(s, 0, 6), "blobs/") && (span_is(end, ".jws") || span_is(end, ".raw")) &&
+    return span_is(span_part(s, 0, 6), "blobs/") && (span_is(end, ".jws") || span_is(end, ".jwt") || span_is(end, ".raw")) &&
            is_ok(digest_read(span_part(s, 6, DIGEST_TEXT), ret));
 }
 

@@ -92,6 +92,21 @@ result export_read(const struct export_dir *x, const char *name, size_t max, str
     }
 }
 
+result export_blob(const struct export_dir *x, const struct digest *d, const char *end, struct buf *out)
+{
+    char text[DIGEST_TEXT + 1], name[DIGEST_TEXT + 16];
+    snprintf(name, sizeof name, "blobs/%s.%s", digest_text(d, text), end);
+    return export_read(x, name, BLOB_MAX, out);
+}
+
+result export_raw(const struct export_dir *x, const struct digest *d, struct buf *out)
+{
+    const size_t from = out->n;
+    TRY(export_blob(x, d, "raw", out));
+    struct digest came = sha256(span_part(buf_span(out), from, out->n - from));
+    return digest_equal(&came, d) ? OK : fail(E_bad_value);
+}
+
 struct lines {
     FILE *file;
     struct buf line;

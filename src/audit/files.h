@@ -3,8 +3,9 @@
 #ifndef SEB_AUDIT_FILES_H
 #define SEB_AUDIT_FILES_H
 
-#include "base/bytes.h"
+#include "base/digest.h"
 
+#define BLOB_MAX (512u << 10)
 struct export_dir {
     int fd;
 };
@@ -13,6 +14,10 @@ void export_close(struct export_dir *x);
 
 /* A regular file's content, appended: not_found, bad_value (a link, a folder, a device), too_long; io is ours. */
 MUST_USE result export_read(const struct export_dir *x, const char *name, size_t max, struct buf *out);
+/* blobs/<digest>.<end>, appended. What it is the digest of is the caller's to compare. */
+MUST_USE result export_blob(const struct export_dir *x, const struct digest *d, const char *end, struct buf *out);
+/* One known by the digest of its own bytes: bad_value where it isn't. */
+MUST_USE result export_raw(const struct export_dir *x, const struct digest *d, struct buf *out);
 /* Whether what came of a read is the export's fault, not this machine's. */
 bool is_exports_fault(result r);
 

@@ -1,121 +1,89 @@
-/* The keys of a run: the pinned ones, and proved to be in hardware. */
+/* The keys of a run: those that the trust file pins, or that lead to them or were led to; proved to be in hardware; and useless
+ * without what the policy authority approved. */
 #include "config.h"
 
-#include "attest/quote.h"
 #include "audit/audit.h"
-
-#define EVIDENCE_MAX 32768
-#define PART_MAX 4096
-
-/* TPM 2.0 Part 2, TPMA_OBJECT. */
-#define FIXED_TPM (UINT32_C(1) << 1)
-#define FIXED_PARENT (UINT32_C(1) << 4)
-#define SENSITIVE_DATA_ORIGIN (UINT32_C(1) << 5)
-#define RESTRICTED (UINT32_C(1) << 16)
-#define DECRYPT (UINT32_C(1) << 17)
-#define SIGN (UINT32_C(1) << 18)
-#define IN_TPM (FIXED_TPM | FIXED_PARENT | SENSITIVE_DATA_ORIGIN | SIGN)
 
 static const char *const role_names[ROLES] = { [ROLE_ATTESTATION] = "attestation", [ROLE_RECORD] = "record", [ROLE_MINT] = "mint" };
 
-/* A TPM's key: TPM2_Certify by the attestation key of just this public area, whose attributes say that it was made in this TPM and
- * can't leave it. The attestation key must be restricted, or it would sign whatever it is given, quotes of nothing too. */
-static result tpm_evidence(const json_t *o, const struct pubkey *ak, enum key_role role, const struct digest *kid)
+result key_policy_of(const char *origin, const struct pubkey *policy_key, const uint8_t ak_name[TPM_NAME_SIZE], struct digest *ret)
 {
-    AUTO_BUF attest = BUF(PART_MAX), signature = BUF(PART_MAX), public = BUF(PART_MAX), name = BUF(2 + DIGEST_SIZE);
-    AUTO_PUBKEY *key = NULL;
-    struct attest certified;
-    struct digest digest;
-    uint32_t attributes;
-    TRY(json_closed(o, (const char *const[]){ "attest", "public", "signature", NULL }));
-    TRY(json_bytes_at(o, "attest", PART_MAX, &attest));
-    TRY(json_bytes_at(o, "signature", PART_MAX, &signature));
-    TRY(json_bytes_at(o, "public", PART_MAX, &public));
-    TRY(attest_open(buf_span(&attest), buf_span(&signature), ak, &certified));
-    TRY(tpm_public_read(buf_span(&public), &digest, &key, &attributes));
-    /* Part 1, section 16: a name is its algorithm (SHA-256: 0x000b) and the digest. */
-    TRY(buf_u16(&name, 0x000b));
-    TRY(buf_put(&name, digest_span(&digest)));
-    bool names = !certified.is_quote && span_equal(certified.name, buf_span(&name)) && digest_equal(pubkey_thumbprint(key), kid);
-    uint32_t want = IN_TPM | (role == ROLE_ATTESTATION ? RESTRICTED : 0);
-    bool held = (attributes & (IN_TPM | RESTRICTED | DECRYPT)) == want;
-    return names && held ? OK : fail(E_key_not_in_hardware);
+    struct digest ref;
+    TRY(policy_ref(origin, ak_name, &ref));
+    return key_policy(policy_key, &ref, ret);
 }
 
-static result text_into(const json_t *o, const char *name, char *to, size_t room)
+/* The attestation key comes first: its Name is what the others' policy is for. */
+static result prove_attestation(struct audit *a, const struct key_identity *k, struct span evidence, struct pubkey **ret)
 {
-    const char *text = json_string_value(json_object_get(o, name));
-    return text ? span_copy_text(span_text(text), to, room) : fail(E_bad_type);
-}
-
-/* A token's statement of a key's attributes: its word, and the broker's, who tried to read the value. */
-static result p11_evidence(const json_t *o, const struct digest *kid, struct run *run)
-{
-    static const struct {
-        const char *name;
-        bool want;
-    } stated[] = { { "always_sensitive", true }, { "extractable", false }, { "local", true }, { "never_extractable", true },
-        { "sensitive", true } };
-    const json_t *attributes;
-    AUTO_BUF spki = BUF(PART_MAX);
-    AUTO_PUBKEY *key = NULL;
-    bool value;
-    TRY(json_closed(o, (const char *const[]){ "attributes", "label", "manufacturer", "model", "serial", "spki", NULL }));
-    TRY(json_object_at(o, "attributes", &attributes));
-    for (unsigned i = 0; i < sizeof stated / sizeof *stated; i++) {
-        TRY(json_flag(attributes, stated[i].name, &value));
-        if (value != stated[i].want)
-            return fail(E_key_not_in_hardware);
-    }
-    TRY(json_bytes_at(o, "spki", PART_MAX, &spki));
-    TRY(pubkey_from_spki(buf_span(&spki), &key));
-    if (!digest_equal(pubkey_thumbprint(key), kid))
+    uint8_t name[TPM_NAME_SIZE];
+    TRY(ak_proof(evidence, name, ret));
+    if (!digest_equal(pubkey_thumbprint(*ret), &k->kid))
         return fail(E_key_mismatch);
-    TRY(text_into(o, "manufacturer", run->manufacturer, sizeof run->manufacturer));
-    TRY(text_into(o, "model", run->model, sizeof run->model));
-    return text_into(o, "serial", run->serial, sizeof run->serial);
+    ak_name_set(a, name);
+    return OK;
 }
 
-static result evidence_read(
-    const struct audit *a, struct span text, const struct key_identity *k, enum key_role role, struct run *run)
+static result prove_in_tpm(struct audit *a, struct span evidence, struct pubkey **ret)
 {
-    AUTO_JSON *o = NULL;
-    TRY(json_strict(text, EVIDENCE_MAX, &o));
-    TRY(json_is_canonical(o, text));
-    if (span_is(span_text(k->backend), "tpm"))
-        return tpm_evidence(o, a->trust.attestation, role, &k->kid);
+    uint8_t name[TPM_NAME_SIZE];
+    struct digest policy;
+    if (!ak_name_now(a, name)) /* which was said of the attestation key */
+        return tpm_key_proof(evidence, key_now(a, ROLE_ATTESTATION), NULL, ret);
+    TRY(key_policy_of(a->trust.origin, a->trust.policy, name, &policy));
+    return tpm_key_proof(evidence, key_now(a, ROLE_ATTESTATION), &policy, ret);
+}
+
+static result prove(
+    struct audit *a, enum key_role role, const struct key_identity *k, struct span evidence, struct run *run, struct pubkey **ret)
+{
+    const bool in_tpm = span_is(span_text(k->backend), "tpm");
+    if (role == ROLE_MINT && span_is(span_text(k->backend), "pkcs11"))
+        return hsm_key_proof(evidence, key_now(a, ROLE_RECORD), a->trust.domain, a->trust.instance, &run->token, ret);
     /* Checkpoints and quotes come from the TPM alone. */
-    return role == ROLE_MINT && span_is(span_text(k->backend), "pkcs11") ? p11_evidence(o, &k->kid, run) : fail(E_unsupported);
+    if (!in_tpm)
+        return fail(E_unsupported);
+    return role == ROLE_ATTESTATION ? prove_attestation(a, k, evidence, ret) : prove_in_tpm(a, evidence, ret);
 }
 
-static bool is_pinned(const struct trust *t, enum key_role role, const struct digest *kid)
+static void report_evidence(struct audit *a, const struct record *r, enum key_role role, result why)
 {
-    if (role == ROLE_MINT)
-        return trust_mints(t, kid);
-    return digest_equal(kid, pubkey_thumbprint(role == ROLE_RECORD ? t->record : t->attestation));
+    const bool policy = code_of(why) == E_key_without_policy || code_of(why) == E_key_other_policy;
+    report_found(&a->report, policy ? FOUND_key_policy : FOUND_key_evidence, at_record(r->index), "%s: %s", role_names[role],
+        code_name(code_of(why)));
 }
 
-static result key_check(struct audit *a, const struct record *r, enum key_role role, struct run *run)
+static result key_check(struct audit *a, const struct record *r, enum key_role role, const struct key_identity *k, struct run *run)
 {
-    const struct key_identity *k = &r->e.start.key[role];
-    AUTO_BUF text = BUF(EVIDENCE_MAX);
+    AUTO_BUF text = BUF(BLOB_MAX);
+    AUTO_PUBKEY *key = NULL;
     bool there;
-    if (!is_pinned(&a->trust, role, &k->kid))
+    if (role == ROLE_MINT)
+        run->token = (struct token_identity){ 0 };
+    else if (!digest_equal(&k->kid, pubkey_thumbprint(key_now(a, role))))
         report_found(&a->report, FOUND_key_unknown, at_record(r->index), "%s", role_names[role]);
     TRY(document_raw(a, DOCUMENT_NEEDED, &k->evidence, r->index, &text, &there));
     if (!there)
         return OK;
-    result read = evidence_read(a, buf_span(&text), k, role, run);
-    if (!is_ok(read) && !is_exports_fault(read))
-        return read;
-    if (!is_ok(read))
-        report_found(&a->report, FOUND_key_evidence, at_record(r->index), "%s: %s", role_names[role], code_name(code_of(read)));
+    result proved = prove(a, role, k, buf_span(&text), run, &key);
+    if (is_ok(proved) && !digest_equal(pubkey_thumbprint(key), &k->kid))
+        proved = fail(E_key_mismatch);
+    if (!is_ok(proved) && !is_exports_fault(proved))
+        return proved;
+    if (is_ok(proved))
+        return OK;
+    report_evidence(a, r, role, proved);
+    /* A mint key need not be pinned, for it is proved: this one isn't. */
+    if (role == ROLE_MINT && !trust_mints(&a->trust, &k->kid))
+        report_found(&a->report, FOUND_key_unknown, at_record(r->index), "%s", role_names[role]);
     return OK;
 }
 
-result keys_check(struct audit *a, const struct record *r, struct run *run)
+result keys_check(struct audit *a, const struct record *r, const struct key_identity key[ROLES], struct run *run)
 {
-    for (enum key_role role = 0; role < ROLES; role++)
-        TRY(key_check(a, r, role, run));
+    for (enum key_role role = 0; role < ROLES; role++) {
+        TRY(key_check(a, r, role, &key[role], run));
+        run->key[role] = key[role];
+    }
     return OK;
 }

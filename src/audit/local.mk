@@ -3,11 +3,13 @@ bin_PROGRAMS += seb-audit
 noinst_LIBRARIES += libsebaudit.a
 libsebaudit_a_SOURCES = \
 	src/audit/audit.h \
+	src/audit/attestation.c \
 	src/audit/checks.c src/audit/checkpoints.c src/audit/claims.c src/audit/clock.c \
 	src/audit/decisions.c src/audit/documents.c \
+	src/audit/evidence.c src/audit/evidence.h \
 	src/audit/files.c src/audit/files.h \
 	src/audit/findings.def src/audit/remarks.def \
-	src/audit/keys.c src/audit/log.c src/audit/outcomes.c src/audit/quotes.c src/audit/reads.c \
+	src/audit/identity.c src/audit/keys.c src/audit/log.c src/audit/outcomes.c src/audit/quotes.c src/audit/reads.c \
 	src/audit/report.c src/audit/report.h src/audit/runs.c src/audit/show.c src/audit/statements.c \
 	src/audit/table.c src/audit/table.h \
 	src/audit/trust.c src/audit/trust.h

@@ -174,8 +174,8 @@ static result take_bundle(struct pass *p, uint64_t number)
 static result run_pass(struct pass *p)
 {
     struct audit *a = p->a;
-    TRY(checkpoints_begin(a));
     TRY(pass_begin(a));
+    TRY(checkpoints_begin(a));
     TRY(checkpoints_reach(a));
     for (uint64_t i = 0; !p->broken && i * TILE_WIDTH < a->size; i++)
         TRY(take_bundle(p, i));
@@ -227,6 +227,51 @@ result log_record(const struct export_dir *x, uint64_t size, uint64_t index, str
     TRY(entry_read(text, &r.e));
     *ret = r;
     return OK;
+}
+
+struct each {
+    const struct export_dir *x;
+    uint64_t size;
+    log_visitor *visit;
+    void *ctx;
+    struct buf bundle;
+};
+
+static result each_of_bundle(struct each *e, uint64_t number)
+{
+    char path[TILE_PATH_MAX];
+    struct span text;
+    unsigned width = tile_width(-1, number, e->size);
+    TRY(tile_path(-1, number, width, path));
+    buf_clear(&e->bundle);
+    TRY(export_read(e->x, path, BUNDLE_MAX, &e->bundle));
+    struct reader r = reader_of(buf_span(&e->bundle));
+    for (unsigned i = 0; i < width; i++) {
+        TRY(read_blob16(&r, ENTRY_MAX, &text));
+        TRY(e->visit(e->ctx, number * TILE_WIDTH + i, text));
+    }
+    return read_end(&r);
+}
+
+result log_each(const struct export_dir *x, uint64_t size, log_visitor *visit, void *ctx)
+{
+    struct each e = { .x = x, .size = size, .visit = visit, .ctx = ctx, .bundle = BUF(BUNDLE_MAX) };
+    result r = OK;
+    for (uint64_t i = 0; is_ok(r) && i * TILE_WIDTH < size; i++)
+        r = each_of_bundle(&e, i);
+    buf_free(&e.bundle);
+    return r;
+}
+
+/* In a canonical record a quotation mark within a text is escaped, so that no text looks like a member. */
+bool log_is_type(struct span text, const char *type)
+{
+    static const char member[] = "\"type\":\"";
+    const size_t n = sizeof member - 1, length = span_text(type).n;
+    for (size_t at = span_find(text, 0, '"'); at < text.n; at = span_find(text, at + 1, '"'))
+        if (span_is(span_part(text, at, n), member))
+            return span_is(span_part(text, at + n, length), type) && span_is(span_part(text, at + n + length, 1), "\"");
+    return false;
 }
 
 static result size_of_json(const struct export_dir *x, uint64_t *ret)

@@ -112,7 +112,7 @@ static bool is_bound(
 {
     const struct quote_line *l = &a->quotes->next;
     struct digest preimage = sha256(buf_span(&l->preimage)), note;
-    if (!is_ok(attest_open(buf_span(&l->attest), buf_span(&l->signature), a->trust.attestation, ret)) || !ret->is_quote)
+    if (!is_ok(attest_open(buf_span(&l->attest), buf_span(&l->signature), key_now(a, ROLE_ATTESTATION), ret)) || !ret->is_quote)
         report_found(&a->report, FOUND_quote_signature, at_size(l->size), "%s", "");
     else if (!span_equal(ret->extra, digest_span(&preimage)))
         report_found(&a->report, FOUND_quote_binding, at_size(l->size), "%s", "");
@@ -234,6 +234,8 @@ static result quotes_record(struct audit *a, const struct record *r)
         q->epoch = (uint64_t)r->e.epoch.epoch;
     if (r->e.type == ENTRY_START)
         q->early = true;
+    if (r->e.type == ENTRY_REKEY && !digest_equal(&r->e.rekey.old_kid[ROLE_ATTESTATION], &r->e.rekey.new_kid[ROLE_ATTESTATION]))
+        clock_replaced(q->clock);
     if (r->e.type == ENTRY_DECISION || r->e.type == ENTRY_READ)
         q->early = false;
     if (r->e.type == ENTRY_DECISION && r->e.decision.permitted)

@@ -85,8 +85,11 @@ const struct known_read *read_use(struct audit *a, const struct record *r, uint6
     return k;
 }
 
+/* No record says which result the keeper held when it minted for a read: that part of its judgement is taken for granted here, and
+ * judged in the decision that rests on the read. */
 static bool holds_at(const struct audit *a, const struct certified *c, int64_t now_ms)
 {
+    const struct attested_facts granted = { .affirming = true, .keys_match = true, .iat = now_ms / 1000, .exp = now_ms / 1000 + 1 };
     struct refusal refusal;
     struct facts f = {
         .now_ms = now_ms,
@@ -94,6 +97,8 @@ static bool holds_at(const struct audit *a, const struct certified *c, int64_t n
         .policy = policy_now(a),
         .epoch = epoch_now(a),
         .certificate = &c->certificate,
+        .attested = &granted,
+        .certificates_from = run_now(a) ? run_now(a)->certificates_from : 0,
     };
     if (!f.policy)
         return false;
@@ -124,7 +129,8 @@ static void check_read(struct audit *a, const struct record *r, const struct cer
     if (!is_certified(a, r, c))
         report_found(&a->report, FOUND_read_uncertified, at_record(r->index), "%s", "");
     if (!digest_equal(&e->certificate, &c->certificate.digest) || !span_is(span_text(e->target), contract->mutation.target) ||
-        !span_is(span_text(e->resource), contract->mutation.resource) || (run && !digest_equal(&e->mint_key, &run->mint.kid)))
+        !span_is(span_text(e->resource), contract->mutation.resource) ||
+        (run && !digest_equal(&e->mint_key, &run->key[ROLE_MINT].kid)))
         report_found(&a->report, FOUND_read_mismatch, at_record(r->index), "%s", "");
     if (e->iat != r->e.time / 1000 || e->exp <= e->iat || e->exp - e->iat > longest_life(a, contract))
         report_found(&a->report, FOUND_read_lifetime, at_record(r->index), "%" PRId64 " s", e->exp - e->iat);

@@ -134,6 +134,8 @@ static void print_summary(const struct report *r, const struct summary *s)
         s->decisions, s->permits, s->decisions - s->permits, s->outcomes, s->finals, s->open);
     printf("%" PRIu64 " runs, %" PRIu64 " reads, %" PRIu64 " sums of noise, %" PRIu64 " checkpoints, %" PRIu64 " quotes\n", s->runs,
         s->reads, s->noise, s->checkpoints, s->quotes);
+    printf("%" PRIu64 " attestation results, %" PRIu64 " enrolments, %" PRIu64 " changes of keys in a run, %" PRIu64 " rekeys\n",
+        s->results, s->enrolments, s->keys, s->rekeys);
     if (s->without_request)
         printf("not judged again: %" PRIu64 " decisions, whose requests were left out of the export\n", s->without_request);
     if (s->without_body)
@@ -152,7 +154,9 @@ static result put_counts(json_t *o, const struct summary *s)
 {
     TRY(json_put_int(o, "checkpoints", (int64_t)s->checkpoints));
     TRY(json_put_int(o, "decisions", (int64_t)s->decisions));
+    TRY(json_put_int(o, "enrolments", (int64_t)s->enrolments));
     TRY(json_put_int(o, "final_outcomes", (int64_t)s->finals));
+    TRY(json_put_int(o, "keys", (int64_t)s->keys));
     TRY(json_put_int(o, "noise", (int64_t)s->noise));
     TRY(json_put_int(o, "not_judged_again", (int64_t)s->without_request));
     TRY(json_put_int(o, "open", (int64_t)s->open));
@@ -162,6 +166,8 @@ static result put_counts(json_t *o, const struct summary *s)
     TRY(json_put_int(o, "reads", (int64_t)s->reads));
     TRY(json_put_int(o, "records", (int64_t)s->size));
     TRY(json_put_int(o, "refusals", (int64_t)(s->decisions - s->permits)));
+    TRY(json_put_int(o, "rekeys", (int64_t)s->rekeys));
+    TRY(json_put_int(o, "results", (int64_t)s->results));
     TRY(json_put_int(o, "runs", (int64_t)s->runs));
     return json_put_int(o, "without_body", (int64_t)s->without_body);
 }

@@ -59,6 +59,7 @@ struct summary {
     uint64_t clock_ms;
     uint32_t reset_count, restart_count;
     uint64_t runs, reads, decisions, permits, outcomes, finals, open, checkpoints, quotes, noise;
+    uint64_t results, enrolments, keys, rekeys;
     uint64_t without_request, without_body; /* decisions that weren't judged again, or not in all */
 };
 enum { AUDIT_CLEAN = 0, AUDIT_FOUND = 1, AUDIT_USAGE = 2, AUDIT_UNREADABLE = 3, AUDIT_PARTIAL = 4 };

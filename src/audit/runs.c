@@ -5,6 +5,11 @@
 
 #include "audit/audit.h"
 
+/* Records of this start that come before it: a rekey, and what a core was about to write. */
+#define BEFORE_START 4
+/* From when certificates are refused is asked before the start's record is made. */
+#define RESTART_S 60
+
 struct runs {
     bool going;
     struct run now;
@@ -40,6 +45,26 @@ bool run_is_now(struct audit *a, const struct record *r, const uint8_t id[RUN_SI
     return same;
 }
 
+static result take_measured(const struct start_entry *s, struct cel_state *ret)
+{
+    for (unsigned i = 0; i < s->measured_n; i++)
+        TRY(cel_put(ret, s->measured[i].name, &s->measured[i].digest));
+    return OK;
+}
+
+/* What stands before a start is what it says it found; certificates are refused from the start's own second or not at all. */
+static void check_restart(struct audit *a, const struct record *r)
+{
+    const struct start_entry *s = &r->e.start;
+    const int64_t late = r->e.time / 1000 - s->certificates_from;
+    if (s->head > r->index || r->index - s->head > BEFORE_START)
+        report_found(&a->report, FOUND_start_head, at_record(r->index), "%llu", (unsigned long long)s->head);
+    if (s->certificates_from && (late < 0 || late > RESTART_S))
+        report_found(&a->report, FOUND_start_restart, at_record(r->index), "%lld s before its record", (long long)late);
+    if (s->certificates_from)
+        report_remark(&a->report, REMARK_unclean, at_record(r->index), "%s", "");
+}
+
 static result take_start(struct audit *a, const struct record *r)
 {
     const struct start_entry *s = &r->e.start;
@@ -53,11 +78,34 @@ static result take_start(struct audit *a, const struct record *r)
         report_found(&a->report, FOUND_start_identity, at_record(r->index), "%s/%s", s->domain, s->instance);
     if (runs->going && !runs->now.stopped)
         report_remark(&a->report, REMARK_crashed, at_record(r->index), "%s", "");
-    runs->now = (struct run){ .start = r->index, .mint = s->key[ROLE_MINT] };
+    check_restart(a, r);
+    runs->now = (struct run){ .start = r->index,
+        .head = s->head,
+        .certificates_from = s->certificates_from,
+        .counter_from = (uint64_t)s->counter,
+        .counter_to = (uint64_t)s->counter };
     runs->going = true;
     a->summary.runs++;
     TRY(span_copy(SPAN(s->run), runs->now.id, RUN_SIZE));
-    return keys_check(a, r, &runs->now);
+    TRY(take_measured(s, &runs->now.measured));
+    return keys_check(a, r, s->key, &runs->now);
+}
+
+/* Keys that changed while the run went on: a new mint key, for a new revocation epoch. */
+static result take_keys(struct audit *a, const struct record *r)
+{
+    struct run *run = &a->runs->now;
+    if (!run_is_now(a, r, r->e.keys.run))
+        return OK;
+    a->summary.keys++;
+    return keys_check(a, r, r->e.keys.key, run);
+}
+
+/* Certificates are refused no longer: the operator said so, or a verifier had seen the whole log before this run. */
+void run_covered(struct audit *a, uint64_t size)
+{
+    if (a->runs->going && size >= a->runs->now.head)
+        a->runs->now.certificates_from = 0;
 }
 
 /* After a stop an outcome may still come, and a refusal; nothing that a credential is minted for. */
@@ -71,12 +119,17 @@ static result runs_record(struct audit *a, const struct record *r)
     struct runs *runs = a->runs;
     if (r->e.type == ENTRY_START)
         return take_start(a, r);
-    if (!runs->going && r->e.type != ENTRY_STOP && r->e.type != ENTRY_READ && r->e.type != ENTRY_DECISION)
+    if (!runs->going && r->e.type != ENTRY_REKEY && r->e.type != ENTRY_STOP && r->e.type != ENTRY_READ &&
+        r->e.type != ENTRY_DECISION)
         report_found(&a->report, FOUND_run_missing, at_record(r->index), "%s", "");
     else if (runs->going && runs->now.stopped && (is_mintable(&r->e) || r->e.type == ENTRY_STOP))
         report_found(&a->report, FOUND_run_ended, at_record(r->index), "%s", "");
     else if (r->e.type == ENTRY_STOP)
         runs->now.stopped = run_is_now(a, r, r->e.stop.run);
+    else if (r->e.type == ENTRY_KEYS)
+        return take_keys(a, r);
+    else if (r->e.type == ENTRY_EPOCH)
+        runs->now.counter_to++; /* what moves the epoch moves the counter */
     return OK;
 }
 

@@ -124,10 +124,57 @@ static result take_epoch(struct audit *a, const struct record *r)
     return OK;
 }
 
+/* {"domain","iat","instance","root","size","what"}, closed. */
+static result acknowledge_check(const struct audit *a, const struct record *r, struct span payload)
+{
+    const struct acknowledge_entry *e = &r->e.acknowledge;
+    AUTO_JSON *o = NULL;
+    const char *domain, *instance, *what;
+    struct digest root;
+    int64_t iat, size;
+    TRY(json_strict(payload, JWS_PAYLOAD_MAX, &o));
+    TRY(json_closed(o, (const char *const[]){ "domain", "iat", "instance", "root", "size", "what", NULL }));
+    TRY(json_text(o, "domain", DOMAIN_LEN, &domain));
+    TRY(json_text(o, "instance", NAME_LEN, &instance));
+    TRY(json_text(o, "what", sizeof e->what - 1, &what));
+    TRY(json_int(o, "iat", 0, JSON_INT_MAX, &iat));
+    TRY(json_int(o, "size", 0, JSON_INT_MAX, &size));
+    TRY(json_digest_at(o, "root", &root));
+    if (!span_is(span_text(domain), a->trust.domain))
+        return fail(E_domain_mismatch);
+    bool same = span_is(span_text(instance), a->trust.instance) && span_is(span_text(what), e->what) && (uint64_t)size == e->size &&
+                digest_equal(&root, &e->root);
+    return same ? OK : fail(E_bad_value);
+}
+
+/* An operator goes on though the log is shorter than it was, or though a run ended so that nobody knows whether it is. */
+static result take_acknowledge(struct audit *a, const struct record *r)
+{
+    const struct acknowledge_entry *e = &r->e.acknowledge;
+    AUTO_BUF arena = BUF(ARENA_MAX);
+    struct jws jws;
+    bool is_signed;
+    TRY(open_statement(a, r, &e->statement, a->trust.policy, TYP_ACKNOWLEDGE, &arena, &jws, &is_signed));
+    if (!is_signed)
+        return OK;
+    result read = acknowledge_check(a, r, jws.payload);
+    if (!is_ok(read) && !is_exports_fault(read))
+        return read;
+    if (!is_ok(read))
+        mismatch(a, r, read);
+    else
+        report_remark(&a->report, REMARK_acknowledged, at_record(r->index), "%s, size %llu", e->what, (unsigned long long)e->size);
+    if (is_ok(read) && span_is(span_text(e->what), "unclean"))
+        run_covered(a, r->index); /* the operator answers for what was before */
+    return OK;
+}
+
 static result statements_record(struct audit *a, const struct record *r)
 {
     if (r->e.type == ENTRY_POLICY)
         return take_policy(a, r);
+    if (r->e.type == ENTRY_ACKNOWLEDGE)
+        return take_acknowledge(a, r);
     return r->e.type == ENTRY_EPOCH ? take_epoch(a, r) : OK;
 }
 

@@ -2,10 +2,10 @@
 
 #include "audit/trust.h"
 
-#define TRUST_MAX 65536
+#define TRUST_MAX (2u << 20) /* a bundle of manufacturers' certificates may be in it */
 
-static const char *const members[] = { "attestation", "audiences", "domain", "instance", "mint", "origin", "policy", "record",
-    "revocation", NULL };
+static const char *const members[] = { "attestation", "audiences", "domain", "ek_roots", "instance", "mint", "origin", "policy",
+    "record", "revocation", "verifiers", NULL };
 
 static result key_read(const json_t *o, const char *name, bool p256, struct pubkey **ret, const char **ret_what)
 {
@@ -24,18 +24,41 @@ static result text_read(const json_t *o, const char *name, char to[TRUST_NAME_MA
     return span_copy_text(span_text(text), to, TRUST_NAME_MAX + 1);
 }
 
-static result mint_read(const json_t *o, struct trust *t, const char **ret_what)
+/* Thumbprints of an optional array of keys. */
+static result thumbprints_read(
+    const json_t *o, const char *name, struct digest *to, unsigned room, unsigned *ret_n, const char **ret_what)
 {
     const json_t *keys, *jwk;
     size_t i;
-    *ret_what = "mint";
-    TRY(json_array_at(o, "mint", 1, TRUST_MINT_KEYS, &keys));
+    *ret_what = name;
+    if (!json_has(o, name))
+        return OK;
+    TRY(json_array_at(o, name, 0, room, &keys));
     json_array_foreach (keys, i, jwk) {
         AUTO_PUBKEY *key = NULL;
         TRY(pubkey_from_jwk(jwk, &key));
-        t->mint[t->mint_n++] = *pubkey_thumbprint(key);
+        to[(*ret_n)++] = *pubkey_thumbprint(key);
     }
     return OK;
+}
+
+result trust_roots(struct trust *t, struct span pem)
+{
+    struct ek_roots *roots = NULL;
+    TRY(ek_roots_read(pem, &roots));
+    ek_roots_free(t->ek_roots);
+    t->ek_roots = roots;
+    return OK;
+}
+
+static result roots_read(const json_t *o, struct trust *t, const char **ret_what)
+{
+    const char *pem;
+    *ret_what = "ek_roots";
+    if (!json_has(o, "ek_roots"))
+        return OK;
+    TRY(json_text(o, "ek_roots", EK_ROOTS_MAX, &pem));
+    return trust_roots(t, span_text(pem));
 }
 
 static result audiences_read(const json_t *o, struct trust *t, const char **ret_what)
@@ -72,9 +95,11 @@ static result members_read(const json_t *o, struct trust *t, const char **ret_wh
     TRY(origin_check(t, ret_what));
     TRY(key_read(o, "record", true, &t->record, ret_what));
     TRY(key_read(o, "attestation", true, &t->attestation, ret_what));
-    TRY(key_read(o, "policy", false, &t->policy, ret_what));
+    TRY(key_read(o, "policy", true, &t->policy, ret_what));
     TRY(key_read(o, "revocation", false, &t->revocation, ret_what));
-    TRY(mint_read(o, t, ret_what));
+    TRY(thumbprints_read(o, "mint", t->mint, TRUST_MINT_KEYS, &t->mint_n, ret_what));
+    TRY(thumbprints_read(o, "verifiers", t->verifier, TRUST_VERIFIERS, &t->verifiers_n, ret_what));
+    TRY(roots_read(o, t, ret_what));
     return audiences_read(o, t, ret_what);
 }
 
@@ -101,16 +126,27 @@ void trust_free(struct trust *t)
     pubkey_free(t->attestation);
     pubkey_free(t->policy);
     pubkey_free(t->revocation);
+    ek_roots_free(t->ek_roots);
     json_free_pointer(&t->audiences);
     *t = (struct trust){ 0 };
 }
 
-bool trust_mints(const struct trust *t, const struct digest *kid)
+static bool is_among(const struct digest *list, unsigned n, const struct digest *kid)
 {
-    for (unsigned i = 0; i < t->mint_n; i++)
-        if (digest_equal(&t->mint[i], kid))
+    for (unsigned i = 0; i < n; i++)
+        if (digest_equal(&list[i], kid))
             return true;
     return false;
+}
+
+bool trust_mints(const struct trust *t, const struct digest *kid)
+{
+    return is_among(t->mint, t->mint_n, kid);
+}
+
+bool trust_verifies(const struct trust *t, const struct digest *kid)
+{
+    return t->verifiers_n == 0 || is_among(t->verifier, t->verifiers_n, kid);
 }
 
 const char *trust_audience(const struct trust *t, const char *target)
