@@ -1,6 +1,7 @@
 # seb-audit.
 check_LIBRARIES += tests/unit/libauditworld.a
 tests_unit_libauditworld_a_SOURCES = tests/unit/audit_world.c tests/unit/audit_world.h tests/unit/audit_keys.c \
+	tests/unit/audit_attested.c tests/unit/audit_internal.h \
 	tests/unit/audited.c tests/unit/audited.h tests/unit/audit_story.c tests/unit/audit_story.h
 AUDIT_TEST_LIBS = tests/unit/libauditworld.a tests/unit/libpolicyworld.a $(TESTKEY_LIBS) libstore.a $(AUDIT_LIBS) $(SQLITE_LIBS)
 

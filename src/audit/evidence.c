@@ -121,14 +121,36 @@ static bool pcrs_hold(struct inquiry *q)
     return span_equal(q->attest.pcr_digest, digest_span(&all)) ? true : is_wrong(q, FOUND_evidence_pcrs, "%s", "");
 }
 
-result approval_of(const struct ground *g, const struct evidence *e, struct approval_file *ret)
+/* The policy key's, whoever else signed too. */
+static bool is_by(const struct pubkey *policy_key, const struct jws *j)
+{
+    for (unsigned i = 0; i < j->n; i++)
+        if (digest_equal(&j->sig[i].kid, pubkey_thumbprint(policy_key)))
+            return is_ok(jws_verify(policy_key, TYP_APPROVAL, j->payload, &j->sig[i]));
+    return false;
+}
+
+static result open_approval(const struct ground *g, const struct evidence *e, struct approval_file *f)
 {
     AUTO_BUF text = BUF(BLOB_MAX);
-    if (!e->has_approval)
-        return fail(E_approval_missing);
-    TRY(export_blob(g->export, &e->approval, "raw", &text));
-    TRY(approval_open(buf_span(&text), g->trust->policy, ret));
-    return digest_equal(&ret->approval.digest, &e->approval) ? OK : fail(E_approval_invalid);
+    TRY(export_blob(g->export, &e->approval, "jws", &text));
+    TRY(jws_parse_text(buf_span(&text), &f->arena, &f->jws));
+    struct digest came = sha256(f->jws.payload);
+    if (!digest_equal(&came, &e->approval) || !is_by(g->trust->policy, &f->jws))
+        return fail(E_approval_invalid);
+    /* The approved policy's digest is computed again from the rest. */
+    return approval_parse(f->jws.payload, &f->approval);
+}
+
+result approval_of(const struct ground *g, const struct evidence *e, struct approval_file *ret)
+{
+    struct approval_file f = { .arena = BUF(JWS_TEXT_MAX) };
+    result r = e->has_approval ? open_approval(g, e, &f) : fail(E_approval_missing);
+    if (is_ok(r))
+        *ret = f;
+    else
+        approval_file_free(&f);
+    return r;
 }
 
 /* What the approval is for, but for the measured value. */

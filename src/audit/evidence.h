@@ -29,7 +29,7 @@ struct fault {
 /* Fails only where this machine does. */
 MUST_USE result evidence_judge(const struct ground *g, const struct result_claims *c, const struct evidence *e, struct fault *ret);
 
-/* The approval that evidence names, verified; the caller frees it. */
+/* The approval that evidence names, verified, without the raw signature, which is the TPM's matter; the caller frees it. */
 MUST_USE result approval_of(const struct ground *g, const struct evidence *e, struct approval_file *ret);
 /* Whether a checkpoint of this size and root was signed before. */
 bool state_is_noted(const struct ground *g, const struct log_state *s);

@@ -124,26 +124,13 @@ static result take_epoch(struct audit *a, const struct record *r)
     return OK;
 }
 
-/* {"domain","iat","instance","root","size","what"}, closed. */
-static result acknowledge_check(const struct audit *a, const struct record *r, struct span payload)
+static result acknowledged(const struct audit *a, const struct record *r, struct span payload, struct acknowledge *ret)
 {
     const struct acknowledge_entry *e = &r->e.acknowledge;
-    AUTO_JSON *o = NULL;
-    const char *domain, *instance, *what;
-    struct digest root;
-    int64_t iat, size;
-    TRY(json_strict(payload, JWS_PAYLOAD_MAX, &o));
-    TRY(json_closed(o, (const char *const[]){ "domain", "iat", "instance", "root", "size", "what", NULL }));
-    TRY(json_text(o, "domain", DOMAIN_LEN, &domain));
-    TRY(json_text(o, "instance", NAME_LEN, &instance));
-    TRY(json_text(o, "what", sizeof e->what - 1, &what));
-    TRY(json_int(o, "iat", 0, JSON_INT_MAX, &iat));
-    TRY(json_int(o, "size", 0, JSON_INT_MAX, &size));
-    TRY(json_digest_at(o, "root", &root));
-    if (!span_is(span_text(domain), a->trust.domain))
-        return fail(E_domain_mismatch);
-    bool same = span_is(span_text(instance), a->trust.instance) && span_is(span_text(what), e->what) && (uint64_t)size == e->size &&
-                digest_equal(&root, &e->root);
+    TRY(acknowledge_parse(payload, ret));
+    TRY(acknowledge_check(ret, a->trust.domain, a->trust.instance, r->e.time / 1000));
+    bool same =
+        span_is(span_text(acknowledged_name(ret->what)), e->what) && ret->size == e->size && digest_equal(&ret->root, &e->root);
     return same ? OK : fail(E_bad_value);
 }
 
@@ -152,19 +139,20 @@ static result take_acknowledge(struct audit *a, const struct record *r)
 {
     const struct acknowledge_entry *e = &r->e.acknowledge;
     AUTO_BUF arena = BUF(ARENA_MAX);
+    struct acknowledge s;
     struct jws jws;
     bool is_signed;
     TRY(open_statement(a, r, &e->statement, a->trust.policy, TYP_ACKNOWLEDGE, &arena, &jws, &is_signed));
     if (!is_signed)
         return OK;
-    result read = acknowledge_check(a, r, jws.payload);
+    result read = acknowledged(a, r, jws.payload, &s);
     if (!is_ok(read) && !is_exports_fault(read))
         return read;
     if (!is_ok(read))
         mismatch(a, r, read);
     else
         report_remark(&a->report, REMARK_acknowledged, at_record(r->index), "%s, size %llu", e->what, (unsigned long long)e->size);
-    if (is_ok(read) && span_is(span_text(e->what), "unclean"))
+    if (is_ok(read) && s.what == ACKNOWLEDGE_UNCLEAN)
         run_covered(a, r->index); /* the operator answers for what was before */
     return OK;
 }

@@ -7,12 +7,7 @@ void story_begin(struct story *s)
     aw_soft_new(&s->tpm);
     struct aw_keys keys = aw_soft_keys(&s->tpm);
     aw_new(&s->w, &keys);
-    struct entry e = aw_start(&s->w);
-    aw_put(&s->w, &e);
-    e = aw_policy(&s->w);
-    aw_put(&s->w, &e);
-    e = aw_epoch(&s->w);
-    aw_put(&s->w, &e);
+    aw_begin(&s->w);
     aw_sign(&s->w);
     aw_quote(&s->w);
 }
@@ -41,7 +36,7 @@ struct entry story_drafted(struct story *s, struct aw_change *ret, const char *c
     story_begin(s);
     aw_change_new(&s->w, "one", "one", certificate_edit, ret);
     story_put(s, aw_read(&s->w, ret, NO_INDEX));
-    return aw_decision(&s->w, ret, 3, false);
+    return aw_decision(&s->w, ret, 5, false);
 }
 
 void story_apply(struct story *s, uint64_t decision, enum outcome_result r, enum outcome_evidence e)

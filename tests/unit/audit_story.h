@@ -8,11 +8,11 @@ struct story {
     struct aw_soft tpm;
     struct audit_world w;
 };
-/* Records 0 to 2: start, policy, epoch; signed and quoted. */
+/* Records 0 to 4: aw_begin; signed and quoted. */
 void story_begin(struct story *s);
 void story_end(struct story *s);
 void story_put(struct story *s, struct entry e);
-/* Begins; a read (3) and what the judge says (4), for a test to change before it is put. */
+/* Begins; a read (5) and what the judge says (6), for a test to change before it is put. */
 struct entry story_drafted(struct story *s, struct aw_change *ret, const char *certificate_edit);
 /* Puts the outcome of the decision that was put last. */
 void story_apply(struct story *s, uint64_t decision, enum outcome_result r, enum outcome_evidence e);

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "tests/unit/audit_world.h"
+#include "tests/unit/audit_internal.h"
 
 #include <ftw.h>
 #include <stdio.h>
@@ -32,6 +32,8 @@ void aw_new(struct audit_world *w, const struct aw_keys *keys)
         edit(w->policy.policy_json, "hsm", "null");
     w->policy_key = testkey_new(ALG_ES256);
     w->revocation_key = testkey_new(ALG_EDDSA);
+    keys->bind(keys->ctx, testkey_public(w->policy_key));
+    aw_measure(w);
     must(is_ok(store_open(aw_path(w, "log.db", &path), &w->store)), "store");
     must(is_ok(store_batch_new(0, &w->batch)), "batch");
     aw_sign(w); /* of size 0 */
@@ -51,6 +53,9 @@ void aw_free(struct audit_world *w)
     permit_free(w->some_permit);
     testkey_free(w->policy_key);
     testkey_free(w->revocation_key);
+    buf_free(&w->cel);
+    buf_free(&w->note);
+    buf_free(&w->ek_certificate);
     world_free(&w->policy);
     nftw(w->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
@@ -72,7 +77,7 @@ void aw_change_sign(struct aw_change *c, struct testkey *const *keys, unsigned n
     must(is_ok(certificate_parse(c->certificate_jws.payload, NULL, &c->certificate)), "certificate");
 }
 
-static void put_blob(struct audit_world *w, enum blob_kind kind, const struct digest *d, struct span data)
+void aw_blob(struct audit_world *w, enum blob_kind kind, const struct digest *d, struct span data)
 {
     must(is_ok(store_batch_blob(w->batch, kind, d, data)), "blob");
 }
@@ -83,7 +88,7 @@ static void put_jws(struct audit_world *w, enum blob_kind kind, const struct jws
     AUTO_BUF text = BUF(TEXT_MAX);
     must(is_ok(jws_write(j, &text)), "jws");
     struct digest d = sha256(kind == BLOB_CERTIFICATE ? buf_span(&text) : j->payload);
-    put_blob(w, kind, &d, buf_span(&text));
+    aw_blob(w, kind, &d, buf_span(&text));
 }
 
 static struct digest signed_of(const struct aw_change *c)
@@ -144,9 +149,29 @@ void aw_change_free(struct aw_change *c)
     buf_free(&c->arena_q);
 }
 
-static void set_text(const char *text, char *to, size_t room)
+void aw_text(const char *text, char *to, size_t room)
 {
     must(is_ok(span_copy_text(span_text(text), to, room)), text);
+}
+
+static void put_keys(struct audit_world *w, struct key_identity key[ROLES])
+{
+    for (enum key_role role = 0; role < ROLES; role++) {
+        AUTO_BUF evidence = BUF(8192);
+        w->keys.evidence(w->keys.ctx, role, &evidence);
+        key[role] = (struct key_identity){ .kid = *pubkey_thumbprint(w->keys.public(w->keys.ctx, role)),
+            .evidence = sha256(buf_span(&evidence)) };
+        aw_text(role == ROLE_MINT && !w->keys.mint_in_tpm ? "pkcs11" : "tpm", key[role].backend, 8);
+        aw_blob(w, BLOB_EVIDENCE, &key[role].evidence, buf_span(&evidence));
+    }
+}
+
+struct entry aw_keys_entry(struct audit_world *w, int64_t epoch)
+{
+    struct entry e = { .type = ENTRY_KEYS, .time = w->now_ms, .keys.epoch = epoch };
+    must(is_ok(span_copy(SPAN(w->run), e.keys.run, RUN_SIZE)), "run");
+    put_keys(w, e.keys.key);
+    return e;
 }
 
 struct entry aw_start(struct audit_world *w)
@@ -155,19 +180,21 @@ struct entry aw_start(struct audit_world *w)
     for (unsigned i = 0; i < RUN_SIZE; i++)
         w->run[i] = (uint8_t)(i + 17 * w->runs);
     w->runs++;
+    w->has_attested = false;
     must(is_ok(span_copy(SPAN(w->run), e.start.run, RUN_SIZE)), "run");
-    set_text("prod.example", e.start.domain, sizeof e.start.domain);
-    set_text("seb-1", e.start.instance, sizeof e.start.instance);
-    set_text("seb 0.1.0", e.start.program, sizeof e.start.program);
+    aw_text("prod.example", e.start.domain, sizeof e.start.domain);
+    aw_text("seb-1", e.start.instance, sizeof e.start.instance);
+    aw_text("seb 0.1.0", e.start.program, sizeof e.start.program);
     e.start.config = sha256(span_text("configuration"));
-    for (enum key_role role = 0; role < ROLES; role++) {
-        AUTO_BUF evidence = BUF(8192);
-        w->keys.evidence(w->keys.ctx, role, &evidence);
-        e.start.key[role] = (struct key_identity){ .kid = *pubkey_thumbprint(w->keys.public(w->keys.ctx, role)),
-            .evidence = sha256(buf_span(&evidence)) };
-        set_text(role == ROLE_MINT && !w->keys.mint_in_tpm ? "pkcs11" : "tpm", e.start.key[role].backend, 8);
-        put_blob(w, BLOB_EVIDENCE, &e.start.key[role].evidence, buf_span(&evidence));
+    e.start.head = w->size;
+    e.start.counter = (int64_t)w->counter;
+    e.start.certificates_from = w->certificates_from;
+    e.start.measured_n = w->measured.n;
+    for (unsigned i = 0; i < w->measured.n; i++) {
+        aw_text(w->measured.value[i].name, e.start.measured[i].name, sizeof e.start.measured[i].name);
+        e.start.measured[i].digest = w->measured.value[i].digest;
     }
+    put_keys(w, e.start.key);
     return e;
 }
 
@@ -225,8 +252,8 @@ struct entry aw_read(struct audit_world *w, const struct aw_change *c, uint64_t 
             .mint_key = *pubkey_thumbprint(w->keys.public(w->keys.ctx, ROLE_MINT)),
             .decision = reconciles } };
     set_run(w, e.read.run);
-    set_text(m->target, e.read.target, sizeof e.read.target);
-    set_text(m->resource, e.read.resource, sizeof e.read.resource);
+    aw_text(m->target, e.read.target, sizeof e.read.target);
+    aw_text(m->resource, e.read.resource, sizeof e.read.resource);
     put_jws(w, BLOB_CERTIFICATE, &c->certificate_jws);
     return e;
 }
@@ -249,8 +276,8 @@ static void decide(struct audit_world *w, struct facts *f, struct decision_entry
         return;
     }
     must(refusal.rule != NULL, "memory");
-    set_text(refusal.rule, d->rule, sizeof d->rule);
-    set_text(code_name(refusal.code), d->code, sizeof d->code);
+    aw_text(refusal.rule, d->rule, sizeof d->rule);
+    aw_text(code_name(refusal.code), d->code, sizeof d->code);
 }
 
 struct entry aw_decision(struct audit_world *w, const struct aw_change *c, uint64_t read, bool used)
@@ -273,15 +300,17 @@ struct entry aw_decision(struct audit_world *w, const struct aw_change *c, uint6
         .has_body = true,
         .body = sha256(SPAN(new_body)),
         .used = used,
+        .has_attestation = w->has_attested,
+        .attestation = w->attested.result,
         .has_live = read != NO_INDEX };
     set_run(w, d->run);
-    set_text(c->request.id, d->request_id, sizeof d->request_id);
-    set_text(c->certificate.cid, d->cid, sizeof d->cid);
-    set_text(target.kind, d->target_kind, sizeof d->target_kind);
-    set_text(target.prefix, d->target_prefix, sizeof d->target_prefix);
+    aw_text(c->request.id, d->request_id, sizeof d->request_id);
+    aw_text(c->certificate.cid, d->cid, sizeof d->cid);
+    aw_text(target.kind, d->target_kind, sizeof d->target_kind);
+    aw_text(target.prefix, d->target_prefix, sizeof d->target_prefix);
     d->live =
         (struct live_state){ .read = read, .exists = true, .has_etag = true, .sha256 = live.sha256, .length = sizeof old_body };
-    set_text(live.etag, d->live.etag, sizeof d->live.etag);
+    aw_text(live.etag, d->live.etag, sizeof d->live.etag);
     struct facts f = { .now_ms = w->now_ms,
         .domain = "prod.example",
         .policy = w->in_force,
@@ -294,12 +323,14 @@ struct entry aw_decision(struct audit_world *w, const struct aw_change *c, uint6
         .body = d->body,
         .body_length = sizeof new_body,
         .target = &target,
+        .attested = w->has_attested ? &w->attested : NULL,
+        .certificates_from = w->certificates_from,
         .used = used,
         .live = read != NO_INDEX ? &live : NULL };
     decide(w, &f, d);
     put_jws(w, BLOB_CERTIFICATE, &c->certificate_jws);
     put_jws(w, BLOB_REQUEST, &c->request_jws);
-    put_blob(w, BLOB_BODY, &d->body, SPAN(new_body));
+    aw_blob(w, BLOB_BODY, &d->body, SPAN(new_body));
     return e;
 }
 
@@ -315,9 +346,9 @@ struct entry aw_outcome(const struct audit_world *w, uint64_t decision, const st
     if (result_ == RESULT_OPEN && evidence != EVIDENCE_STATE_OTHER)
         e.outcome.final = false;
     if (evidence == EVIDENCE_NONE)
-        set_text("no_answer", e.outcome.code, sizeof e.outcome.code);
+        aw_text("no_answer", e.outcome.code, sizeof e.outcome.code);
     if (evidence == EVIDENCE_NEVER_SENT)
-        set_text("not_sent", e.outcome.code, sizeof e.outcome.code);
+        aw_text("not_sent", e.outcome.code, sizeof e.outcome.code);
     return e;
 }
 
@@ -360,7 +391,7 @@ static void commit(struct audit_world *w)
 struct checkpoint aw_checkpoint(const struct audit_world *w)
 {
     struct checkpoint c = { .size = store_frontier(w->store)->size, .root = frontier_root(store_frontier(w->store)) };
-    set_text(AW_ORIGIN, c.origin, sizeof c.origin);
+    aw_text(AW_ORIGIN, c.origin, sizeof c.origin);
     return c;
 }
 
@@ -374,6 +405,8 @@ void aw_sign(struct audit_world *w)
     w->keys.sign(w->keys.ctx, buf_span(&text), raw);
     must(is_ok(checkpoint_note(&c, w->keys.public(w->keys.ctx, ROLE_RECORD), raw, &note)), "note");
     must(is_ok(store_batch_checkpoint(w->batch, buf_span(&note))), "note");
+    buf_clear(&w->note);
+    must(is_ok(buf_put(&w->note, buf_span(&note))), "note");
     commit(w);
 }
 
@@ -412,14 +445,24 @@ static void put_jwk(json_t *o, const char *name, const struct pubkey *k)
     must(is_ok(pubkey_jwk(k, &jwk)) && is_ok(json_put_new(o, name, jwk)), name);
 }
 
+static void pin(json_t *o, const char *name, const struct pubkey *k)
+{
+    json_t *jwk = NULL;
+    if (!k)
+        return;
+    must(is_ok(pubkey_jwk(k, &jwk)), name);
+    must(json_object_set_new(o, name, json_pack("[o]", jwk)) == 0, name);
+}
+
 void aw_trust(struct audit_world *w)
 {
-    AUTO_BUF path = BUF(256), text = BUF(8192);
-    AUTO_JSON *o = json_pack("{s:s,s:s,s:s,s:{s:s},s:[]}", "domain", "prod.example", "instance", "seb-1", "origin", AW_ORIGIN,
-        "audiences", "docs", "documents", "mint");
-    json_t *mint = NULL;
-    must(is_ok(pubkey_jwk(w->keys.public(w->keys.ctx, ROLE_MINT), &mint)), "mint");
-    json_array_append_new(json_object_get(o, "mint"), mint);
+    AUTO_BUF path = BUF(256), text = BUF(65536);
+    AUTO_JSON *o = json_pack("{s:s,s:s,s:s,s:{s:s}}", "domain", "prod.example", "instance", "seb-1", "origin", AW_ORIGIN,
+        "audiences", "docs", "documents");
+    pin(o, "mint", w->pin_mint ? w->keys.public(w->keys.ctx, ROLE_MINT) : NULL);
+    pin(o, "verifiers", w->pin_verifier ? testkey_public(w->policy.verifier) : NULL);
+    if (w->ek_roots)
+        put_text(o, "ek_roots", w->ek_roots);
     put_jwk(o, "record", w->keys.public(w->keys.ctx, ROLE_RECORD));
     put_jwk(o, "attestation", w->keys.public(w->keys.ctx, ROLE_ATTESTATION));
     put_jwk(o, "policy", testkey_public(w->policy_key));

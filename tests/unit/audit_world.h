@@ -4,18 +4,27 @@
 #ifndef SEB_TESTS_AUDIT_WORLD_H
 #define SEB_TESTS_AUDIT_WORLD_H
 
+#include "attest/appraise.h"
+#include "attest/approval.h"
+#include "attest/cel.h"
 #include "merkle/checkpoint.h"
 #include "store/export.h"
 #include "tests/unit/policy_world.h"
 
 #define AW_ORIGIN "prod.example/seb-1"
+#define AW_PCR 12 /* of the broker's own measurements */
+#define AW_COUNTER 7 /* what the TPM's revocation counter starts at */
+#define AW_RESULT_S 300
 
 /* The log's keys, by role. */
 struct aw_keys {
+    /* What the keys are bound to, before anything else. */
+    void (*bind)(void *ctx, const struct pubkey *policy_key);
     struct pubkey *(*public)(void *ctx, enum key_role role);
     void (*sign)(void *ctx, struct span text, uint8_t raw[SIGNATURE_SIZE]); /* the record key */
     void (*quote)(void *ctx, const struct digest *qualifying, struct buf *attest, struct buf *der);
     void (*evidence)(void *ctx, enum key_role role, struct buf *out);
+    void (*name)(void *ctx, uint8_t ret[TPM_NAME_SIZE]); /* the attestation key's */
     void *ctx;
     bool mint_in_tpm;
 };
@@ -26,10 +35,16 @@ struct aw_soft {
     uint32_t reset_count;
     uint32_t attributes; /* of each key; 0: as they should be */
     uint32_t reset_next; /* taken at the next quote where it isn't 0 */
+    bool in_tpm; /* the mint key too */
+    struct digest key_policy; /* of record and mint key */
+    uint32_t pcr_mask;
+    struct digest pcr[TPM_PCRS];
 };
 void aw_soft_new(struct aw_soft *s);
 void aw_soft_free(struct aw_soft *s);
 struct aw_keys aw_soft_keys(struct aw_soft *s);
+/* Quoted from here on. */
+void aw_soft_pcr(struct aw_soft *s, unsigned pcr, const struct digest *value);
 
 struct audit_world {
     struct world policy; /* keys and documents of authority, agent, policy */
@@ -46,6 +61,22 @@ struct audit_world {
     struct permit *some_permit; /* what lets a lying broker write a permit */
     struct digest leaf; /* of the record put last */
     uint64_t size;
+    /* Attestation: what the instance is, and what its verifier knows of it. */
+    struct buf cel;
+    struct cel_state measured;
+    struct digest measured_value;
+    uint64_t counter;
+    int64_t certificates_from;
+    struct digest approval, enrolment; /* payloads' digests */
+    struct buf ek_certificate; /* DER */
+    struct digest ek_spki;
+    const char *ek_roots; /* PEM for the trust file; NULL: none */
+    struct buf note; /* the newest */
+    struct log_state seen;
+    bool has_attested;
+    struct attested_facts attested; /* the result that the broker holds */
+    unsigned results;
+    bool pin_mint, pin_verifier; /* in the trust file */
 };
 void aw_new(struct audit_world *w, const struct aw_keys *keys);
 void aw_free(struct audit_world *w);
@@ -78,6 +109,24 @@ struct entry aw_outcome(const struct audit_world *w, uint64_t decision, const st
     enum outcome_evidence evidence);
 /* Puts it, and returns its index; its leaf hash is in w->leaf. Time goes on by 5 ms. */
 uint64_t aw_put(struct audit_world *w, const struct entry *e);
+/* Signs an approval of the state as it is, for the counter, and stores it. `edit` may change it before (NULL: nothing). */
+void aw_approve(struct audit_world *w, void (*edit)(struct approval *a));
+struct entry aw_enrolment(struct audit_world *w); /* signed by the verifier */
+/* A result in the making: drafted, quoted, put; a test may change it between. */
+struct aw_result {
+    struct evidence *e;
+    struct result_claims c;
+    struct quote_challenge q;
+    struct testkey *verifier; /* who signs it */
+};
+void aw_result_draft(struct audit_world *w, struct aw_result *ret);
+void aw_result_quote(struct audit_world *w, struct aw_result *d);
+/* Stores evidence and result, which the broker holds from here on; frees the draft. */
+struct entry aw_result_done(struct audit_world *w, struct aw_result *d);
+struct entry aw_result(struct audit_world *w); /* all of it, affirming */
+struct entry aw_keys_entry(struct audit_world *w, int64_t epoch); /* stores the keys' evidence */
+/* Records 0 to 4: start, policy, epoch, enrolment and an affirming result; the state is approved. */
+void aw_begin(struct audit_world *w);
 /* A permitted and applied change, in three records; returns the decision's index. */
 uint64_t aw_apply(struct audit_world *w, const char *name);
 

@@ -7,22 +7,17 @@
 
 #include "tests/unit/audited.h"
 
-/* start, policy, epoch, read, permit, outcome, stop: seven records. */
-static const char *const files[] = { "tile/entries/000.p/7", "tile/0/000.p/7", "checkpoint", "checkpoints.jsonl", "quotes.jsonl",
+/* start, policy, epoch, enrolment, result, read, permit, outcome, stop: nine records. */
+static const char *const files[] = { "tile/entries/000.p/9", "tile/0/000.p/9", "checkpoint", "checkpoints.jsonl", "quotes.jsonl",
     "log.json" };
 
 static void make(struct audit_world *w, const struct aw_keys *keys)
 {
     aw_new(w, keys);
-    struct entry e = aw_start(w);
-    aw_put(w, &e);
-    e = aw_policy(w);
-    aw_put(w, &e);
-    e = aw_epoch(w);
-    aw_put(w, &e);
+    aw_begin(w);
     aw_apply(w, "one");
     aw_quote(w);
-    e = aw_stop(w);
+    struct entry e = aw_stop(w);
     aw_put(w, &e);
     aw_sign(w);
     aw_quote(w);

@@ -17,7 +17,7 @@ struct place {
     char name[32]; /* of the copy under the knife */
 };
 
-/* start 0, policy 1, epoch 2, then four changes: 3 4 5, 6 7 8, 9 10 11, 12 13 14, a refusal 15, stop 16. */
+/* 0 to 4 aw_begin, then four changes: 5 6 7, 8 9 10, 11 12 13, 14 15 16, a refusal 17, stop 18. */
 static void place_new(struct place *p)
 {
     struct aw_change again;
@@ -25,18 +25,13 @@ static void place_new(struct place *p)
     aw_soft_new(&p->tpm);
     struct aw_keys keys = aw_soft_keys(&p->tpm);
     aw_new(&p->w, &keys);
-    struct entry e = aw_start(&p->w);
-    aw_put(&p->w, &e);
-    e = aw_policy(&p->w);
-    aw_put(&p->w, &e);
-    e = aw_epoch(&p->w);
-    aw_put(&p->w, &e);
+    aw_begin(&p->w);
     for (const char *const *name = (const char *const[]){ "one", "two", "three", "four", NULL }; *name; name++) {
         aw_apply(&p->w, *name);
         aw_quote(&p->w);
     }
     aw_change_new(&p->w, "one", "five", "", &again);
-    e = aw_decision(&p->w, &again, NO_INDEX, true);
+    struct entry e = aw_decision(&p->w, &again, NO_INDEX, true);
     aw_put(&p->w, &e);
     aw_change_free(&again);
     e = aw_stop(&p->w);
@@ -78,25 +73,25 @@ static void file_put(const struct place *p, const char *name, struct span conten
 {
     AUTO_BUF path = BUF(256), inner = BUF(256);
     must(is_ok(buf_printf(&inner, "%s/%s", p->name, name)) && is_ok(buf_u8(&inner, 0)), "path");
-    must(is_ok(file_write(aw_path(&p->w, (const char *)inner.p, &path), content, 0644, true)), name);
+    must(is_ok(file_write(aw_path(&p->w, (const char *)inner.p, &path), content, 646, true)), name);
 }
 
 /* A bundle rebuilt: its records in the order of `order`, which ends with -1; their hashes too where `hashes`. */
 static void reorder(const struct place *p, const int *order, bool hashes)
 {
     AUTO_BUF old = BUF(FILE_ROOM), bundle = BUF(FILE_ROOM), tile = BUF(FILE_ROOM);
-    struct span entry[256];
+    struct span entry[258];
     unsigned n = 0;
-    file_get(p, "tile/entries/000.p/17", &old);
+    file_get(p, "tile/entries/000.p/19", &old);
     for (struct reader r = reader_of(buf_span(&old)); r.at < r.s.n; n++)
         must(is_ok(read_blob16(&r, ENTRY_MAX, &entry[n])), "bundle");
     for (; *order >= 0; order++) {
         struct digest leaf = merkle_leaf(entry[*order]);
         must(is_ok(buf_blob16(&bundle, entry[*order])) && is_ok(buf_put(&tile, digest_span(&leaf))), "bundle");
     }
-    file_put(p, "tile/entries/000.p/17", buf_span(&bundle));
+    file_put(p, "tile/entries/000.p/19", buf_span(&bundle));
     if (hashes)
-        file_put(p, "tile/0/000.p/17", buf_span(&tile));
+        file_put(p, "tile/0/000.p/19", buf_span(&tile));
 }
 
 static size_t line_at(struct span s, unsigned n)
@@ -132,33 +127,33 @@ static void records(struct checks *c, struct place *p)
     fresh(p);
     AUTO_BUF bundle = BUF(FILE_ROOM);
     struct span entry;
-    file_get(p, "tile/entries/000.p/17", &bundle);
+    file_get(p, "tile/entries/000.p/19", &bundle);
     struct reader r = reader_of(buf_span(&bundle));
-    for (unsigned i = 0; i < 7; i++)
+    for (unsigned i = 0; i < 9; i++)
         must(is_ok(read_blob16(&r, ENTRY_MAX, &entry)), "bundle");
-    flip(p, "tile/entries/000.p/17", r.at + 2 + 100);
-    check_tampered(c, &p->w, p->name, FOUND_record_changed, 7, "a byte of record 7 was changed");
+    flip(p, "tile/entries/000.p/19", r.at + 2 + 100);
+    check_tampered(c, &p->w, p->name, FOUND_record_changed, 9, "a byte of record 9 was changed");
 
     fresh(p);
-    reorder(p, (const int[]){ 0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, -1 }, false);
-    check_tampered(c, &p->w, p->name, FOUND_record_changed, 5, "record 5 was left out");
+    reorder(p, (const int[]){ 0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, -1 }, false);
+    check_tampered(c, &p->w, p->name, FOUND_record_changed, 7, "record 7 was left out");
     fresh(p);
-    reorder(p, (const int[]){ 0, 1, 2, 3, 4, 5, 6, 7, 9, 8, 10, 11, 12, 13, 14, 15, 16, -1 }, false);
-    check_tampered(c, &p->w, p->name, FOUND_record_changed, 8, "records 8 and 9 were swapped: 8");
-    check_tampered(c, &p->w, p->name, FOUND_record_changed, 9, "and 9");
+    reorder(p, (const int[]){ 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 10, 12, 13, 14, 15, 16, 17, 18, -1 }, false);
+    check_tampered(c, &p->w, p->name, FOUND_record_changed, 10, "records 10 and 11 were swapped: 10");
+    check_tampered(c, &p->w, p->name, FOUND_record_changed, 11, "and 11");
     fresh(p);
-    reorder(p, (const int[]){ 0, 1, 2, 3, 4, 5, 6, 7, 9, 8, 10, 11, 12, 13, 14, 15, 16, -1 }, true);
-    check_tampered(c, &p->w, p->name, FOUND_checkpoint_root, 11, "the same with hashes to match: the first checkpoint over them");
-    check_tampered(c, &p->w, p->name, FOUND_time_backwards, 9, "and time goes back");
+    reorder(p, (const int[]){ 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 10, 12, 13, 14, 15, 16, 17, 18, -1 }, true);
+    check_tampered(c, &p->w, p->name, FOUND_checkpoint_root, 13, "the same with hashes to match: the first checkpoint over them");
+    check_tampered(c, &p->w, p->name, FOUND_time_backwards, 11, "and time goes back");
     fresh(p);
-    reorder(p, (const int[]){ 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 16, -1 }, false);
-    check_tampered(c, &p->w, p->name, FOUND_tile_trailing, 17, "a record more than there are");
+    reorder(p, (const int[]){ 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 18, -1 }, false);
+    check_tampered(c, &p->w, p->name, FOUND_tile_trailing, 19, "a record more than there are");
     fresh(p);
-    reorder(p, (const int[]){ 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, -1 }, false);
-    check_tampered(c, &p->w, p->name, FOUND_tile_truncated, 16, "the last record isn't there");
+    reorder(p, (const int[]){ 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, -1 }, false);
+    check_tampered(c, &p->w, p->name, FOUND_tile_truncated, 18, "the last record isn't there");
     fresh(p);
     bundle.n = 300;
-    file_put(p, "tile/entries/000.p/17", buf_span(&bundle));
+    file_put(p, "tile/entries/000.p/19", buf_span(&bundle));
     check_tampered(c, &p->w, p->name, FOUND_tile_truncated, 0, "a bundle that breaks off in record 0");
 }
 
@@ -166,20 +161,20 @@ static void tiles(struct checks *c, struct place *p)
 {
     char path[96];
     fresh(p);
-    flip(p, "tile/0/000.p/17", 3 * 32 + 5);
+    flip(p, "tile/0/000.p/19", 3 * 32 + 5);
     check_tampered(c, &p->w, p->name, FOUND_record_changed, 3, "a hash tile's fourth hash");
     fresh(p);
-    snprintf(path, sizeof path, "%s/tile/entries/000.p/17", p->name);
+    snprintf(path, sizeof path, "%s/tile/entries/000.p/19", p->name);
     run("rm", p->w.folder, path, "");
     check_tampered(c, &p->w, p->name, FOUND_tile_missing, 0, "a bundle isn't there");
     fresh(p);
-    snprintf(path, sizeof path, "%s/tile/0/000.p/17", p->name);
+    snprintf(path, sizeof path, "%s/tile/0/000.p/19", p->name);
     run("rm", p->w.folder, path, "");
     check_tampered(c, &p->w, p->name, FOUND_tile_missing, 0, "a hash tile isn't there");
     fresh(p);
-    snprintf(path, sizeof path, "%s/tile/0/000.p/17", p->name);
+    snprintf(path, sizeof path, "%s/tile/0/000.p/19", p->name);
     run("truncate -s -32", p->w.folder, path, "");
-    check_tampered(c, &p->w, p->name, FOUND_tile_truncated, 16, "a hash tile is cut");
+    check_tampered(c, &p->w, p->name, FOUND_tile_truncated, 18, "a hash tile is cut");
     run("truncate -s +64", p->w.folder, path, "");
     check_tampered(c, &p->w, p->name, FOUND_tile_trailing, NO_INDEX, "a hash tile is too long");
     fresh(p);
@@ -204,7 +199,7 @@ static void notes(struct checks *c, struct place *p)
     b.p[b.n - 30] = b.p[b.n - 30] == 'A' ? 'B' : 'A';
     file_put(p, "checkpoint", buf_span(&b));
     buf_clear(&b);
-    check_tampered(c, &p->w, p->name, FOUND_checkpoint_signature, 17, "the newest checkpoint's signature");
+    check_tampered(c, &p->w, p->name, FOUND_checkpoint_signature, 19, "the newest checkpoint's signature");
     fresh(p);
     drop_line(p, "checkpoints.jsonl", 0);
     check_tampered(c, &p->w, p->name, FOUND_checkpoint_order, NO_INDEX, "the checkpoint of size 0 isn't there");
@@ -212,7 +207,7 @@ static void notes(struct checks *c, struct place *p)
     file_get(p, "checkpoints.jsonl", &b);
     b.n = line_at(buf_span(&b), 4);
     file_put(p, "checkpoints.jsonl", buf_span(&b));
-    check_tampered(c, &p->w, p->name, FOUND_checkpoint_newest, 17, "the newest isn't the last");
+    check_tampered(c, &p->w, p->name, FOUND_checkpoint_newest, 19, "the newest isn't the last");
     fresh(p);
     drop_line(p, "quotes.jsonl", 2);
     check_clean(c, &p->w, p->name, "a quote fewer, each checkpoint in time covered by the next: nothing is lost");
@@ -243,36 +238,36 @@ static void blob_name(const struct digest *d, const char *end, char name[96])
 static void blobs(struct checks *c, struct place *p)
 {
     struct aw_change four;
-    char name[96], path[160];
+    char name[98], path[162];
     AUTO_BUF other = BUF(FILE_ROOM);
     struct record r;
     AUTO_BUF bundle = BUF(FILE_ROOM);
     struct audited a;
     audited_run(&p->w, "out", NULL, 0, &a);
-    must(is_ok(log_record(&a.a.export, 17, 13, &bundle, &r)), "record");
+    must(is_ok(log_record(&a.a.export, 19, 15, &bundle, &r)), "record");
     audited_free(&a);
 
     fresh(p);
     blob_name(&r.e.decision.signed_, "jws", name);
     snprintf(path, sizeof path, "%s/%s", p->name, name);
     run("rm", p->w.folder, path, "");
-    check_tampered(c, &p->w, p->name, FOUND_blob_missing, 13, "a certificate isn't there");
+    check_tampered(c, &p->w, p->name, FOUND_blob_missing, 15, "a certificate isn't there");
     fresh(p);
     blob_name(&r.e.decision.request, "jws", name);
     snprintf(path, sizeof path, "%s/%s", p->name, name);
     run("rm", p->w.folder, path, "");
-    check_tampered(c, &p->w, p->name, FOUND_blob_missing, 13, "a request isn't there, and others are");
+    check_tampered(c, &p->w, p->name, FOUND_blob_missing, 15, "a request isn't there, and others are");
     fresh(p);
     aw_change_new(&p->w, "six", "six", "", &four);
     must(is_ok(jws_write(&four.certificate_jws, &other)), "jws");
     blob_name(&r.e.decision.signed_, "jws", name);
     file_put(p, name, buf_span(&other));
-    check_tampered(c, &p->w, p->name, FOUND_blob_digest, 13, "another certificate in its place");
+    check_tampered(c, &p->w, p->name, FOUND_blob_digest, 15, "another certificate in its place");
     aw_change_free(&four);
     fresh(p);
     blob_name(&r.e.decision.body, "raw", name);
     file_put(p, name, span_text("another"));
-    check_tampered(c, &p->w, p->name, FOUND_blob_digest, 13, "another body in its place");
+    check_tampered(c, &p->w, p->name, FOUND_blob_digest, 15, "another body in its place");
     /* The same payload under a stranger's signature. */
     fresh(p);
     struct testkey *right = p->w.policy.authority[0];
@@ -284,7 +279,7 @@ static void blobs(struct checks *c, struct place *p)
     must(is_ok(jws_write(&four.certificate_jws, &other)), "jws");
     blob_name(&r.e.decision.signed_, "jws", name);
     file_put(p, name, buf_span(&other));
-    check_tampered(c, &p->w, p->name, FOUND_blob_digest, 13, "the certificate under another signature");
+    check_tampered(c, &p->w, p->name, FOUND_blob_digest, 15, "the certificate under another signature");
     aw_change_free(&four);
     fresh(p);
     snprintf(path, sizeof path, "%s/blobs/fifo", p->name);
@@ -295,7 +290,7 @@ static void blobs(struct checks *c, struct place *p)
     snprintf(path, sizeof path, "%s/%s", p->name, name);
     run("rm", p->w.folder, path, "");
     run("ln -s /etc/passwd", p->w.folder, path, "");
-    check_tampered(c, &p->w, p->name, FOUND_blob_malformed, 13, "a link in a document's place");
+    check_tampered(c, &p->w, p->name, FOUND_blob_malformed, 15, "a link in a document's place");
 }
 
 static void left_out(struct checks *c, struct place *p)
@@ -312,17 +307,17 @@ static void left_out(struct checks *c, struct place *p)
     audited_free(&a);
 }
 
-/* The folder as it was when record 8 was the last: everything in it verifies. */
+/* The folder as it was when record 10 was the last: everything in it verifies. */
 static void cut(struct place *p, struct buf *newest)
 {
     AUTO_BUF lines = BUF(FILE_ROOM), bundle = BUF(FILE_ROOM), tile = BUF(FILE_ROOM), line = BUF(FILE_ROOM);
     AUTO_JSON *o = NULL;
-    char path[96];
+    char path[98];
     struct span entry;
     fresh(p);
     file_get(p, "checkpoint", newest);
     file_get(p, "checkpoints.jsonl", &lines);
-    /* Sizes 0, 5, 8, 11, 14, 17: the third is kept. */
+    /* Sizes 0, 7, 10, 13, 16, 19: the third is kept. */
     size_t at = line_at(buf_span(&lines), 2), to = line_at(buf_span(&lines), 3);
     must(is_ok(json_strict(span_part(buf_span(&lines), at, to - at - 1), 4096, &o)), "line");
     file_put(p, "checkpoint", span_text(json_string_value(json_object_get(o, "note"))));
@@ -338,7 +333,7 @@ static void cut(struct place *p, struct buf *newest)
         "log.json");
     file_put(p, "log.json", buf_span(&line));
     buf_clear(&lines);
-    file_get(p, "tile/entries/000.p/17", &lines);
+    file_get(p, "tile/entries/000.p/19", &lines);
     struct reader r = reader_of(buf_span(&lines));
     for (uint64_t i = 0; i < size; i++) {
         must(is_ok(read_blob16(&r, ENTRY_MAX, &entry)), "bundle");
@@ -363,16 +358,16 @@ static void tail(struct checks *c, struct place *p)
     check_clean(c, &p->w, p->name, "a log that was cut at a checkpoint looks whole");
     must(is_ok(file_write(aw_path(&p->w, "expected", &path), buf_span(&newest), 0644, true)), "note");
     audited_run(&p->w, p->name, aw_path(&p->w, "expected", &path), 0, &a);
-    check_that(c, audited_found(&a, FOUND_tail_cut, 8), "unless a later checkpoint is expected");
+    check_that(c, audited_found(&a, FOUND_tail_cut, 10), "unless a later checkpoint is expected");
     audited_free(&a);
-    audited_run(&p->w, p->name, NULL, 9, &a);
-    check_that(c, audited_found(&a, FOUND_tail_cut, 8), "or a size");
+    audited_run(&p->w, p->name, NULL, 11, &a);
+    check_that(c, audited_found(&a, FOUND_tail_cut, 10), "or a size");
     audited_free(&a);
-    audited_run(&p->w, "out", aw_path(&p->w, "expected", &path), 17, &a);
+    audited_run(&p->w, "out", aw_path(&p->w, "expected", &path), 19, &a);
     check_that(c, a.a.report.findings == 0, "the whole log contains what was expected");
     audited_free(&a);
-    /* A fork: the record key signed another root of size 8. */
-    struct checkpoint other = { .size = 8, .origin = AW_ORIGIN };
+    /* A fork: the record key signed another root of size 10. */
+    struct checkpoint other = { .size = 10, .origin = AW_ORIGIN };
     AUTO_BUF text = BUF(NOTE_MAX);
     uint8_t raw[SIGNATURE_SIZE];
     must(is_ok(checkpoint_text(&other, &text)), "note");
@@ -380,7 +375,7 @@ static void tail(struct checks *c, struct place *p)
     must(is_ok(checkpoint_note(&other, testkey_public(p->tpm.key[ROLE_RECORD]), raw, &forged)), "note");
     must(is_ok(file_write(aw_path(&p->w, "expected", &path), buf_span(&forged), 0644, true)), "note");
     audited_run(&p->w, "out", aw_path(&p->w, "expected", &path), 0, &a);
-    check_that(c, audited_found(&a, FOUND_expected_mismatch, 8), "a log that forked from the expected checkpoint");
+    check_that(c, audited_found(&a, FOUND_expected_mismatch, 10), "a log that forked from the expected checkpoint");
     audited_free(&a);
     must(is_ok(file_write(aw_path(&p->w, "expected", &path), span_text("no note"), 0644, true)), "note");
     audited_run(&p->w, "out", aw_path(&p->w, "expected", &path), 0, &a);
@@ -400,9 +395,9 @@ static void other_keys(struct checks *c, struct place *p)
         aw_trust(&p->w);
         p->tpm.key[role] = right;
         if (role == ROLE_RECORD)
-            check_tampered(c, &p->w, "out", FOUND_checkpoint_signature, 5, "checkpoints by another record key");
+            check_tampered(c, &p->w, "out", FOUND_checkpoint_signature, 7, "checkpoints by another record key");
         else
-            check_tampered(c, &p->w, "out", FOUND_quote_signature, 5, "quotes by another attestation key");
+            check_tampered(c, &p->w, "out", FOUND_quote_signature, 7, "quotes by another attestation key");
         check_tampered(c, &p->w, "out", FOUND_key_unknown, 0, "and the start names it");
     }
     aw_trust(&p->w);
