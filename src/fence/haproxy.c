@@ -318,15 +318,3 @@ result fence_haproxy(const struct fence_haproxy_args *a, struct buf *out, const 
         "  server service %s ssl verify required ca-file %s crt %s verifyhost %.*s ssl-min-ver TLSv1.2\n",
         f->backend, f->backend_ca, f->backend_certificate, (int)host.n, (const char *)host.p);
 }
-
-result fence_key_file(const struct pubkey *key, struct buf *out)
-{
-    char kid[DIGEST_TEXT + 1];
-    return buf_printf(out, "mint-%s.pem", digest_text(pubkey_thumbprint(key), kid));
-}
-
-result fence_map_row(const struct pubkey *key, struct buf *out)
-{
-    char kid[DIGEST_TEXT + 1];
-    return buf_printf(out, "%s allowed\n", digest_text(pubkey_thumbprint(key), kid));
-}

@@ -5,6 +5,7 @@
 
 #include "base/pubkey.h"
 #include "config/config.h"
+#include "fence/files.h"
 
 #define FENCE_TEXT_MAX (256 * 1024)
 #define FENCE_KEYS_MAX 32
@@ -20,10 +21,5 @@ struct fence_haproxy_args {
 /* Appends haproxy.cfg. A value of the configuration that could mean anything but itself there is refused: no_config, with
  * *ret_where. */
 MUST_USE result fence_haproxy(const struct fence_haproxy_args *a, struct buf *out, const char **ret_where);
-/* Names of the files beside it: mint-<kid>.pem. */
-MUST_USE result fence_key_file(const struct pubkey *key, struct buf *out);
-#define FENCE_MAP_FILE "kids.map"
-/* A row of that map: "<kid> allowed" and a newline. */
-MUST_USE result fence_map_row(const struct pubkey *key, struct buf *out);
 
 #endif

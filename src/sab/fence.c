@@ -1,7 +1,10 @@
 #include <config.h>
 
+#include "base/clock.h"
 #include "base/digest.h"
+#include "fence/files.h"
 #include "fence/runtime.h"
+#include "sab/fence_trust.h"
 #include "sab/sab.h"
 
 #include <errno.h>
@@ -17,11 +20,19 @@
 #define MAP_MAX (256 * 1024)
 
 static const char help[] =
-    "usage: sab fence allow|retire --socket HAPROXY_SOCKET --map FILE KID\n"
+    "usage: sab fence allow --socket HAPROXY_SOCKET --map FILE KID --result JWT --verifier JWK\n"
+    "                       [--evidence FILE --attestation JWK [--policy JWK]]\n"
+    "       sab fence allow --socket HAPROXY_SOCKET --map FILE KID --unattested\n"
+    "       sab fence retire --socket HAPROXY_SOCKET --map FILE KID\n"
     "       sab fence list --socket HAPROXY_SOCKET --map FILE\n"
     "Says at an HAProxy fence which mint keys may mint. KID is the key's RFC 7638 thumbprint. A key retired is refused from this\n"
     "moment on, and stays so over reloads: the map file is written first, then the running process told, then asked.\n"
-    "FILE is named as haproxy.cfg names it. list says what holds now, and whether the file says the same (exit code 1 if not).\n"
+    "A key is allowed because a verifier's result of now names it; with the evidence, also because the attestation key certifies "
+    "it\n"
+    "(and, with the policy key, because approval and lease bind it): then mint-KID.pem is written beside the map where it is "
+    "missing.\n"
+    "--unattested does without, on nobody's word but yours. FILE is named as haproxy.cfg names it. list says what holds now, and "
+    "whether the file says the same (exit code 1 if not).\n"
     "Exit codes: 0 done, 1 failed (what was done is said), 2 the command line is wrong.\n";
 
 enum action { ACTION_LIST, ACTION_ALLOW, ACTION_RETIRE };
@@ -30,6 +41,9 @@ static const char *const states[] = { NULL, "allowed", "retired" };
 struct order {
     enum action action;
     const char *socket, *map, *kid;
+    struct digest digest; /* kid, read */
+    bool unattested;
+    struct fence_trust_args trust; /* its files */
 };
 
 static int say(const char *what, result r)
@@ -196,6 +210,56 @@ static int change(const struct order *o)
     return EXIT_SUCCESS;
 }
 
+/* The key's file beside the map, which HAProxy reads at its start: what is in it under the kid's name must be that key. */
+static result key_file_settle(const struct order *o, const struct pubkey *proved)
+{
+    AUTO_FREE char *copy = NULL;
+    AUTO_BUF path = BUF(4096), text = BUF(4096);
+    AUTO_PUBKEY *there = NULL;
+    TRY(span_dup_text(span_text(o->map), &copy));
+    TRY(buf_printf(&path, "%s/" FENCE_KEY_FILE, dirname(copy), o->kid));
+    TRY(buf_u8(&path, 0));
+    result r = file_read((const char *)path.p, 4096, &text);
+    if (foreign_of(r) == FOREIGN_ERRNO && foreign_code(r) == ENOENT) {
+        if (!proved)
+            return OK;
+        TRY(pubkey_pem(proved, &text));
+        return file_write((const char *)path.p, buf_span(&text), 0644, false);
+    }
+    TRY(r);
+    TRY(pubkey_from_pem(buf_span(&text), &there));
+    return digest_equal(pubkey_thumbprint(there), &o->digest) ? OK : fail(E_key_mismatch);
+}
+
+/* All of it before anything is changed. */
+static result allow_judge(const struct order *o, struct fence_trusted *trusted, const char **ret_about)
+{
+    struct fence_trust_args trust = o->trust;
+    trust.kid = &o->digest;
+    trust.now = clock_utc_ms() / 1000;
+    if (!o->unattested)
+        TRY(fence_trust(&trust, trusted, ret_about));
+    *ret_about = "the key's file beside the map";
+    return key_file_settle(o, trusted->key);
+}
+
+static int allow(const struct order *o)
+{
+    struct fence_trusted trusted = { .key = NULL };
+    const char *about = o->kid;
+    result r = allow_judge(o, &trusted, &about);
+    pubkey_free(trusted.key);
+    if (!is_ok(r))
+        return say(about, r);
+    if (o->unattested)
+        fprintf(
+            stderr, "sab fence: warning: %s is allowed on your word alone: no verifier's result says whose key it is\n", o->kid);
+    else
+        fprintf(stderr, "sab fence: %s is the mint key of %s/%s, by its verifier%s\n", o->kid, trusted.domain, trusted.instance,
+            o->trust.evidence ? " and its attestation key" : "");
+    return change(o);
+}
+
 static struct span state_in_file(struct span text, struct span kid)
 {
     struct span line;
@@ -257,46 +321,63 @@ static result action_read(const char *word, enum action *ret)
 
 static result options_read(int argc, char **argv, struct order *o)
 {
+    enum { SOCKET, MAP, RESULT, VERIFIER, EVIDENCE, ATTESTATION, POLICY, UNATTESTED, HELP };
     static const struct option names[] = {
-        { "socket", required_argument, NULL, 's' },
-        { "map", required_argument, NULL, 'm' },
-        { "help", no_argument, NULL, 'h' },
+        { "socket", required_argument, NULL, SOCKET },
+        { "map", required_argument, NULL, MAP },
+        { "result", required_argument, NULL, RESULT },
+        { "verifier", required_argument, NULL, VERIFIER },
+        { "evidence", required_argument, NULL, EVIDENCE },
+        { "attestation", required_argument, NULL, ATTESTATION },
+        { "policy", required_argument, NULL, POLICY },
+        { "unattested", no_argument, NULL, UNATTESTED },
+        { "help", no_argument, NULL, HELP },
         { NULL, 0, NULL, 0 },
     };
+    const char **const to[] = { &o->socket, &o->map, &o->trust.result, &o->trust.verifier, &o->trust.evidence,
+        &o->trust.attestation, &o->trust.policy };
     optind = 0; /* the caller's own options were read with it */
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
-        switch (c) {
-        case 's':
-            o->socket = optarg;
-            break;
-        case 'm':
-            o->map = optarg;
-            break;
-        case 'h':
+        if (c == HELP) {
             fputs(help, stdout);
             exit(EXIT_SUCCESS);
-        default:
-            return fail(E_usage);
         }
+        if (c == UNATTESTED)
+            o->unattested = true;
+        else if (c >= SOCKET && c <= POLICY)
+            *to[c] = optarg;
+        else
+            return fail(E_usage);
     }
     if (optind != argc - 1 || !o->socket || !o->map || !is_plain(o->map))
         return fail(E_usage);
     return action_read(argv[optind], &o->action);
 }
 
+/* What is trusted is said for an allow alone, and there must be something: the verifier's result, or that there is none. */
+static result trust_fits(const struct order *o)
+{
+    const struct fence_trust_args *t = &o->trust;
+    bool any = t->result || t->verifier || t->evidence || t->attestation || t->policy;
+    bool whole = t->result && t->verifier && !t->evidence == !t->attestation && (!t->policy || t->evidence);
+    if (o->action != ACTION_ALLOW)
+        return any || o->unattested ? fail(E_usage) : OK;
+    return (o->unattested && !any) || (!o->unattested && whole) ? OK : fail(E_usage);
+}
+
 /* KID is taken out before the options are read: a thumbprint may begin with '-'. */
 static result order_read(int argc, char **argv, struct order *o)
 {
-    struct digest kid;
     int n = 0;
     for (int i = 0; i < argc; i++) {
-        if (i > 0 && !o->kid && is_ok(digest_read(span_text(argv[i]), &kid)))
+        if (i > 0 && !o->kid && is_ok(digest_read(span_text(argv[i]), &o->digest)))
             o->kid = argv[i];
         else
             argv[n++] = argv[i];
     }
     argv[n] = NULL;
     TRY(options_read(n, argv, o));
+    TRY(trust_fits(o));
     return (o->action == ACTION_LIST) == !o->kid ? OK : fail(E_usage);
 }
 
@@ -307,5 +388,5 @@ int sab_fence(int argc, char **argv)
         fputs(help, stderr);
         return SAB_USAGE;
     }
-    return o.action == ACTION_LIST ? list(&o) : change(&o);
+    return o.action == ACTION_LIST ? list(&o) : o.action == ACTION_ALLOW ? allow(&o) : change(&o);
 }
