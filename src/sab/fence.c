@@ -31,8 +31,8 @@ static const char help[] =
     "it\n"
     "(and, with the policy key, because approval and lease bind it): then mint-KID.pem is written beside the map where it is "
     "missing.\n"
-    "--unattested does without, on nobody's word but yours. FILE is named as haproxy.cfg names it. list says what holds now, and "
-    "whether the file says the same (exit code 1 if not).\n"
+    "--unattested does without, on nobody's word but yours. FILE is named as haproxy.cfg names it.\n"
+    "list says what holds now, and whether the file says the same (exit code 1 if not).\n"
     "Exit codes: 0 done, 1 failed (what was done is said), 2 the command line is wrong.\n";
 
 enum action { ACTION_LIST, ACTION_ALLOW, ACTION_RETIRE };
