@@ -13,6 +13,7 @@ include tests/attest.mk
 include tests/target.mk
 include tests/link.mk
 include tests/story.mk
+include tests/appraisal.mk
 include tests/audit.mk
 include tests/bench.mk
 include tests/peers.mk

@@ -1,0 +1,10 @@
+# Enrolment, appraisal and results (attest/).
+check_LIBRARIES += tests/unit/libattestworld.a
+tests_unit_libattestworld_a_SOURCES = tests/unit/attest_world.c tests/unit/attest_world.h
+ATTEST_TEST_LIBS = tests/unit/libattestworld.a $(TESTKEY_LIBS) libattest.a libmerkle.a $(BASE_LIBS)
+
+attest_tests = tests/unit/test_appraise
+check_PROGRAMS += $(attest_tests)
+TESTS += $(attest_tests)
+tests_unit_test_appraise_SOURCES = tests/unit/test_appraise.c
+tests_unit_test_appraise_LDADD = $(ATTEST_TEST_LIBS)
