@@ -9,5 +9,7 @@
 MUST_USE result front_parse_submit(struct span frame, uint32_t uid, struct buf *ret_fields);
 /* Appends ADMIN's fields. */
 MUST_USE result front_parse_admin(struct span frame, struct buf *ret_fields);
+/* Appends ATTEST's fields: what came through the verifiers' door. */
+MUST_USE result front_parse_verifier(struct span frame, struct buf *ret_fields);
 
 #endif
