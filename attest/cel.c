@@ -199,6 +199,25 @@ result cel_replay(struct span log, unsigned pcr, struct digest *ret_value, struc
     return OK;
 }
 
+result cel_advance(
+    struct buf *log, unsigned pcr, const struct cel_state *present, struct digest ret_event[CEL_NAMES_MAX], unsigned *ret_n)
+{
+    struct cel_state before;
+    struct digest value;
+    unsigned n = 0;
+    TRY(cel_replay(buf_span(log), pcr, &value, &before));
+    for (unsigned i = 0; i < present->n; i++) {
+        const struct cel_value *v = &present->value[i];
+        const struct digest *was = cel_find(&before, v->name);
+        if (was && digest_equal(was, &v->digest))
+            continue;
+        TRY(cel_append(log, pcr, v->name, &v->digest, &ret_event[n]));
+        n++;
+    }
+    *ret_n = n;
+    return OK;
+}
+
 result cel_prefix(struct span log, unsigned pcr, const struct digest *value, size_t *ret_n)
 {
     struct walk w = walk_of(log, pcr);

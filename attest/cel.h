@@ -40,6 +40,11 @@ bool cel_equal(const struct cel_state *a, const struct cel_state *b);
  * the log before the PCR is extended: what is in the log and not in the PCR can be told from it (cel_prefix), not the other way
  * round. */
 MUST_USE result cel_append(struct buf *log, unsigned pcr, const char *name, const struct digest *value, struct digest *ret_event);
+/* Appends what differs from the log's own state in `present`, in order of the names; *ret_n events (at most CEL_NAMES_MAX) are what
+ * the PCR is to be extended with. So the broker does at its start, and so its next start can be foreseen. bad_event_log, too_long.
+ */
+MUST_USE result cel_advance(
+    struct buf *log, unsigned pcr, const struct cel_state *present, struct digest ret_event[CEL_NAMES_MAX], unsigned *ret_n);
 /* The PCR's value after the whole log (from 32 zero bytes on), and the state. bad_event_log where it isn't exactly what cel_append
  * writes for this PCR. */
 MUST_USE result cel_replay(struct span log, unsigned pcr, struct digest *ret_value, struct cel_state *ret);

@@ -55,19 +55,19 @@ result sebctl_ask(struct sebctl_args *a, const json_t *question, json_t **ret_re
     return OK;
 }
 
-static result read_statement(struct sebctl_args *a, json_t **ret)
+result sebctl_read_json(struct sebctl_args *a, const char *path, json_t **ret)
 {
     AUTO_BUF text = BUF(JWS_TEXT_MAX);
-    bool standard_input = span_is(span_text(a->operand), "-");
-    a->about = a->operand;
-    TRY(file_read(standard_input ? "/dev/stdin" : a->operand, JWS_TEXT_MAX, &text));
+    bool standard_input = span_is(span_text(path), "-");
+    a->about = path;
+    TRY(file_read(standard_input ? "/dev/stdin" : path, JWS_TEXT_MAX, &text));
     return json_strict(buf_span(&text), JWS_TEXT_MAX, ret);
 }
 
 static result load(struct sebctl_args *a, const char *op, const char *done)
 {
     AUTO_JSON *statement = NULL, *question = json_object(), *reply = NULL;
-    TRY(read_statement(a, &statement));
+    TRY(sebctl_read_json(a, a->operand, &statement));
     TRY(json_put_text(question, "op", op));
     TRY(json_put_new(question, "statement", json_incref(statement)));
     TRY(sebctl_ask(a, question, &reply));
@@ -82,4 +82,9 @@ result sebctl_policy_load(struct sebctl_args *a)
 result sebctl_epoch_advance(struct sebctl_args *a)
 {
     return load(a, "epoch_load", "revocation epoch loaded\n");
+}
+
+result sebctl_acknowledge(struct sebctl_args *a)
+{
+    return load(a, "acknowledge", "acknowledged\n");
 }

@@ -23,6 +23,10 @@ static const struct command {
     { .name = "status", .options = BIT(JSON), .run = sebctl_status },
     { .name = "policy", .verb = "load", .options = BIT(JSON), .operand = "FILE", .run = sebctl_policy_load },
     { .name = "epoch", .verb = "advance", .options = BIT(JSON), .operand = "FILE", .run = sebctl_epoch_advance },
+    { .name = "approve",
+        .options = BIT(JSON) | BIT(PLAN) | BIT(LOAD) | BIT(COMING) | BIT(REBOOTED) | BIT(LIBEXEC) | BIT(SEBD) | BIT(EVENTS),
+        .run = sebctl_approve },
+    { .name = "acknowledge", .options = BIT(JSON), .operand = "FILE", .run = sebctl_acknowledge },
     { .name = "pubkeys", .options = BIT(JSON) | BIT(PEM) | BIT(TRUST), .run = sebctl_pubkeys },
     { .name = "export",
         .options = BIT(JSON) | BIT(WITHOUT_BODIES) | BIT(WITHOUT_REQUESTS),
@@ -38,6 +42,14 @@ static const char help[] =
     "  status                  what the running broker says of itself\n"
     "  policy load FILE        load a signed policy (- for standard input)\n"
     "  epoch advance FILE      load a signed revocation epoch statement\n"
+    "  approve --plan          print what is to be approved of the running broker, for sab approve\n"
+    "      --events FILE       write the event log that it stands on there\n"
+    "      --coming            foresee the state after a start with this --config (and what follows)\n"
+    "      --libexec DIR       with the broker's processes there\n"
+    "      --sebd PATH         with this sebd\n"
+    "      --rebooted          after the machine was started anew\n"
+    "  approve --load FILE     hand an approval to the broker (- for standard input)\n"
+    "  acknowledge FILE        go on with a log that was found to be behind, or after an unclean start\n"
     "  pubkeys                 the public keys: of this instance, and those that it trusts\n"
     "      --pem ROLE          one as PEM: attestation, record, mint, policy or revocation\n"
     "      --trust             what an auditor pins, for seb-audit --trust\n"
@@ -74,6 +86,13 @@ static int read_options(int argc, char **argv, const struct command *c, struct s
         { "trust", no_argument, NULL, OPT_TRUST },
         { "without-bodies", no_argument, NULL, OPT_WITHOUT_BODIES },
         { "without-requests", no_argument, NULL, OPT_WITHOUT_REQUESTS },
+        { "plan", no_argument, NULL, OPT_PLAN },
+        { "load", required_argument, NULL, OPT_LOAD },
+        { "coming", no_argument, NULL, OPT_COMING },
+        { "rebooted", no_argument, NULL, OPT_REBOOTED },
+        { "libexec", required_argument, NULL, OPT_LIBEXEC },
+        { "sebd", required_argument, NULL, OPT_SEBD },
+        { "events", required_argument, NULL, OPT_EVENTS },
         { "help", no_argument, NULL, HELP },
         { NULL, 0, NULL, 0 },
     };
