@@ -3,7 +3,8 @@
 # token each), a fenced document service, policy and epoch, agents, and the broker. Source it; needs hw.sh and fence.sh beside it.
 #
 #   stand_prepare DIR      all but the broker's processes: keys, statements, configuration, fence, service; sets STAND
-#   stand_broker           starts sebd and loads policy and epoch where they aren't yet
+#   stand_broker           starts sebd; the first time loads policy, epoch and approval, and enrols it with the verifier; returns when it is attested
+#   stand_broker_only      starts sebd, and nothing else
 #   stand_broker_stop [SIGNAL]
 #   stand_end              everything, by pid
 #   stand_certify NAME [OPTION=VALUE…]   a certificate into $STAND/cert/NAME.json, see there
@@ -16,9 +17,10 @@
 stand_lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$stand_lib/hw.sh"
 . "$stand_lib/fence.sh"
+. "$stand_lib/verifier.sh"
 : "${SEB_BIN:?the folder of the programs}"
 FENCE_SEBCTL="$SEB_BIN/sebctl fence" FENCE_SAB="$SEB_BIN/sab fence"
-: "${STAND_DOMAIN:=demo.example}" "${STAND_POLICY_EPOCH:=1}" "${STAND_EPOCH:=1}" "${STAND_CREDENTIAL_S:=5}" "${STAND_POLICY_FILTER:=.}" "${STAND_CONFIG_FILTER:=.}"
+: "${STAND_DOMAIN:=demo.example}" "${STAND_POLICY_EPOCH:=1}" "${STAND_EPOCH:=1}" "${STAND_CREDENTIAL_S:=5}" "${STAND_POLICY_FILTER:=.}" "${STAND_CONFIG_FILTER:=.}" "${STAND_LIBEXEC:=$SEB_BIN}"
 
 stand_fail() { echo "stand: $*" >&2; return 1; }
 
@@ -47,18 +49,20 @@ stand_policy_json() { # the policy's payload, before jq filters of the caller
     fence_load "$STAND"
     jq -n --arg domain "$STAND_DOMAIN" --argjson epoch "$STAND_POLICY_EPOCH" --argjson credential "$STAND_CREDENTIAL_S" \
         --argjson hsm "$(stand_token_words)" --arg target "${F[target]}" --arg prefix "${F[prefix]}" \
+        --argjson verifiers "$(verifier_policy)" \
         --argjson first "$(with_key sab-1 key show --jwk)" --argjson second "$(with_key sab-2 key show --jwk)" \
         'def admit: [{target: $target, operations: ["DELETE", "PUT"], resources: [{prefix: $prefix}], risk: "L5"}];
          {domain: $domain, policy_epoch: $epoch, authorities: [{name: "sab-1", jwk: $first, admit: admit}, {name: "sab-2", jwk: $second, admit: admit}],
           signatures: {L0: 1, L1: 1, L2: 2, L3: 2, L4: 2, L5: 2}, validity_s: 3600, credential_s: $credential, request_age_s: 300,
-          body_bytes: 32768, version_from: "L1", freezes: [], hsm: $hsm, attestation: "none"}'
+          body_bytes: 32768, version_from: "L1", freezes: [], hsm: $hsm, verifiers: $verifiers, approval: {countersigners: [], needed: 0}}'
 }
 
 stand_config() {
     jq -n --arg dir "$STAND" --arg domain "$STAND_DOMAIN" --arg pkcs11 "$SOFTHSM_MODULE" --slurpfile targets "$STAND/target.json" \
+        --argjson door "$(<"$STAND/door.json")" \
         --argjson policy "$(with_key policy key show --jwk)" --argjson revocation "$(with_key revocation key show --jwk)" \
         '{domain: $domain, instance: "seb-1", state_dir: ($dir + "/state"), run_dir: ($dir + "/run"),
-          limits: {pipes: 256, in_flight_per_uid: 512, rate_per_s_per_uid: 100000, in_flight_per_agent: 64, refusals_per_minute_per_agent: 600},
+          bus: {verifier: $door}, limits: {pipes: 256, in_flight_per_uid: 512, rate_per_s_per_uid: 100000, in_flight_per_agent: 64, refusals_per_minute_per_agent: 600},
           tpm: {path: ($dir + "/tpm/tpm")},
           mint_key: {backend: "pkcs11", "module": $pkcs11, token: "seb", pin_file: ($dir + "/hsm/pin"), label: "mint-1", sessions: 2},
           pinned: {policy: $policy, revocation: $revocation}, targets: $targets[0]}' | jq "$STAND_CONFIG_FILTER" >"$STAND/sebd.json"
@@ -79,10 +83,11 @@ stand_prepare() {
     for key in sab-1 sab-2 policy revocation; do with_key $key key new >/dev/null || return 1; done
     fence_prepare "$STAND" docs || return 1
     [ -z "${STAND_WIRETAP:-}" ] || stand_wiretap || return 1
+    verifier_prepare || return 1
     stand_config || return 1
     sebctl_at init >"$STAND/init.out" || return 1
     fence_service_start "$STAND" && fence_write "$STAND" "$STAND/sebd.json" && fence_start "$STAND" || return 1
-    stand_agent agent-1 && stand_statements
+    stand_agent agent-1 && stand_statements && verifier_reference
 }
 
 # The broker reaches the fence through an eavesdropper (tests/lib/wiretap): the target's prefix names its port.
@@ -112,13 +117,21 @@ stand_agent() {
 
 stand_broker_runs() { sebctl_at status >"$STAND/status.out" 2>&1; }
 
-stand_broker() {
-    SOFTHSM2_CONF=$STAND/hsm/softhsm2.conf "$SEB_BIN/sebd" --config "$STAND/sebd.json" --libexec "$SEB_BIN" >>"$STAND/sebd.log" 2>&1 &
+stand_broker_only() {
+    SOFTHSM2_CONF=$STAND/hsm/softhsm2.conf "$SEB_BIN/sebd" --config "$STAND/sebd.json" --libexec "$STAND_LIBEXEC" >>"$STAND/sebd.log" 2>&1 &
     echo $! >"$STAND/sebd.pid"
     disown $! # or bash would comment on its end
-    wait_for 20 stand_broker_runs || stand_fail "the broker doesn't start: $(tail -n 5 "$STAND/sebd.log")" || return 1
-    [ -e "$STAND/loaded" ] && return 0
-    sebctl_at policy load "$STAND/policy.jws" >/dev/null && sebctl_at epoch advance "$STAND/epoch.jws" >/dev/null && : >"$STAND/loaded"
+    wait_for 20 stand_broker_runs || stand_fail "the broker doesn't start: $(tail -n 5 "$STAND/sebd.log")"
+}
+stand_load() { # what a broker is told once: policy, epoch, what is approved; then it is enrolled
+    sebctl_at policy load "$STAND/policy.jws" >/dev/null && sebctl_at epoch advance "$STAND/epoch.jws" >/dev/null && approve &&
+        verifier_enrol && : >"$STAND/loaded"
+}
+stand_broker() {
+    stand_broker_only || return 1
+    [ -e "$STAND/loaded" ] || stand_load || return 1
+    [ -s "$STAND/verifier.pid" ] || verifier_start
+    wait_for 30 attested || stand_fail "the broker isn't attested: $(sebctl_at status; tail -n 5 "$STAND/verifier.log" "$STAND/sebd.log")"
 }
 
 stand_broker_stop() {
@@ -129,7 +142,9 @@ stand_broker_stop() {
 
 stand_end() {
     [ -n "${STAND:-}" ] || return 0
+    verifier_stop || true
     stand_broker_stop || true
+    [ ! -s "$STAND/door/port" ] || rm -f "/tmp/.seb-port.$(<"$STAND/door/port")"
     fence_stop "$STAND" || true
     if [ -s "$STAND/tap.pid" ]; then
         end_pid "$(<"$STAND/tap.pid")" || true
