@@ -124,7 +124,7 @@ result approved_policy(const struct approved_state *s, struct digest *ret)
     struct digest policy = { { 0 } };
     TRY(extend_by_pcr(&policy, s->pcr, &s->pcr_value));
     TRY(extend_by_counter(&policy, s->counter, s->counter_name));
-    TRY(extend_by_signer(&policy, CC_POLICY_SIGNED, s->lease, (struct span){ 0 }));
+    TRY(extend_by_signer(&policy, CC_POLICY_SIGNED, s->lease, digest_span(&s->ref)));
     *ret = policy;
     return OK;
 }
@@ -135,13 +135,13 @@ struct digest approval_hash(const struct digest *policy, const struct digest *re
     return sha256_parts(parts, 2);
 }
 
-result lease_hash(const uint8_t nonce[32], uint32_t seconds, struct digest *ret)
+result lease_hash(const uint8_t nonce[32], uint32_t seconds, const struct digest *ref, struct digest *ret)
 {
     AUTO_BUF expiration = BUF(4);
     if (seconds < 1 || seconds > LEASE_SECONDS_MAX)
         return fail(E_bad_value);
     TRY(buf_u32(&expiration, UINT32_MAX - seconds + 1)); /* INT32, two's complement */
-    const struct span parts[] = { { nonce, 32 }, buf_span(&expiration) };
-    *ret = sha256_parts(parts, 2);
+    const struct span parts[] = { { nonce, 32 }, buf_span(&expiration), digest_span(ref) };
+    *ret = sha256_parts(parts, 3);
     return OK;
 }

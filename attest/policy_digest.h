@@ -26,16 +26,18 @@ struct approved_state {
     uint64_t counter; /* what the NV counter must be */
     uint8_t counter_name[TPM_NAME_SIZE]; /* its index's Name, once written */
     const struct pubkey *lease; /* the verifier's key of that one use */
+    struct digest ref; /* policyRef of the lease: the approvals' own, so that a lease too fits one TPM alone */
 };
-/* The approved policyDigest: TPM2_PolicyPCR, TPM2_PolicyNV (EQ, 8 bytes at offset 0), TPM2_PolicySigned with an empty policyRef, in
- * this order: were the counter first, a session that checked it before it moved could be finished afterwards. bad_value, bad_key.
+/* The approved policyDigest: TPM2_PolicyPCR, TPM2_PolicyNV (EQ, 8 bytes at offset 0), TPM2_PolicySigned with `ref`, in this
+ * order: were the counter first, a session that checked it before it moved could be finished afterwards. bad_value, bad_key.
  */
 MUST_USE result approved_policy(const struct approved_state *s, struct digest *ret);
 
 /* aHash of TPM2_PolicyAuthorize (Part 3, section 23.16): what the policy key signs. */
 struct digest approval_hash(const struct digest *policy, const struct digest *ref);
-/* aHash of TPM2_PolicySigned (Part 3, section 23.3) with expiration -seconds and empty cpHash and policyRef: what the lease key
- * signs. seconds must lie within 1 to 86400: bad_value. */
-MUST_USE result lease_hash(const uint8_t nonce[32], uint32_t seconds, struct digest *ret);
+/* aHash of TPM2_PolicySigned (Part 3, section 23.3) with expiration -seconds, empty cpHash, and the approvals' policyRef: what
+ * the lease key signs. Without it a nonce of another machine's chip, passed on, would be leased on this one's good word. seconds
+ * must lie within 1 to 86400: bad_value. */
+MUST_USE result lease_hash(const uint8_t nonce[32], uint32_t seconds, const struct digest *ref, struct digest *ret);
 
 #endif

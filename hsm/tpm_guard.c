@@ -227,10 +227,11 @@ static result lease_sign(struct tpm_guard *g, ESYS_TR session, uint32_t seconds,
     AUTO_ESYS TPM2B_TIMEOUT *timeout = NULL;
     AUTO_ESYS TPMT_TK_AUTH *ticket = NULL;
     const TPM2B_DIGEST no_digest = { 0 };
-    const TPM2B_NONCE no_ref = { 0 };
+    TPM2B_NONCE ref; /* as an approval, a lease fits one TPM alone */
+    TRY(digest_to(&g->ref, &ref));
     TRY(verifier_load(g->tpm, &g->lessor, &key));
     result r = tpm_result(Esys_PolicySigned(g->tpm->esys, key.tr, session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &g->nonce,
-        &no_digest, &no_ref, -(INT32)seconds, signature, &timeout, &ticket));
+        &no_digest, &ref, -(INT32)seconds, signature, &timeout, &ticket));
     if (code_of(r) == E_tpm_refused)
         return fail_foreign(E_lease_invalid, foreign_of(r), foreign_code(r));
     TRY(r);
@@ -285,9 +286,10 @@ static result satisfy_counter(struct tpm_guard *g, ESYS_TR session)
 static result satisfy_lease(struct tpm_guard *g, ESYS_TR session)
 {
     const TPM2B_DIGEST no_digest = { 0 };
-    const TPM2B_NONCE no_ref = { 0 };
+    TPM2B_NONCE ref;
+    TRY(digest_to(&g->ref, &ref));
     return tpm_result(Esys_PolicyTicket(g->tpm->esys, session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &g->timeout, &no_digest,
-        &no_ref, &g->lessor.name, &g->ticket));
+        &ref, &g->lessor.name, &g->ticket));
 }
 
 static result satisfy_approval(struct tpm_guard *g, ESYS_TR session)

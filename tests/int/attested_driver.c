@@ -1,6 +1,6 @@
 /* Prints what attest/ makes of what it is given, for tests/int/attested-by-a-tpm to compare with a TPM:
  *   name PEM · ref ORIGIN AK-NAME · key-policy PEM REF · approved PCR VALUE COUNTER COUNTER-NAME PEM · approval-hash POLICY REF
- *   lease-hash NONCE SECONDS · firmware FILE · ima FILE PCR WANTED · cel FILE PCR
+ *   lease-hash NONCE SECONDS REF · firmware FILE · ima FILE PCR WANTED · cel FILE PCR
  * Bytes are hexadecimal. Exit code 1 with the error's name on stderr. */
 #include "config.h"
 
@@ -70,6 +70,7 @@ static result do_approved(char **a)
     TRY(bytes(a[1], s.pcr_value.b, DIGEST_SIZE));
     TRY(bytes(a[3], s.counter_name, TPM_NAME_SIZE));
     TRY(key_of(a[4], &k));
+    TRY(bytes(a[5], s.ref.b, DIGEST_SIZE));
     s.lease = k;
     TRY(approved_policy(&s, &d));
     return print_hex(digest_span(&d));
@@ -87,9 +88,10 @@ static result do_approval_hash(char **a)
 static result do_lease_hash(char **a)
 {
     uint8_t nonce[32];
-    struct digest d;
+    struct digest ref, d;
     TRY(bytes(a[0], nonce, sizeof nonce));
-    TRY(lease_hash(nonce, (uint32_t)atoi(a[1]), &d));
+    TRY(bytes(a[2], ref.b, DIGEST_SIZE));
+    TRY(lease_hash(nonce, (uint32_t)atoi(a[1]), &ref, &d));
     return print_hex(digest_span(&d));
 }
 
@@ -138,9 +140,9 @@ static const struct {
     { "name", 1, do_name },
     { "ref", 2, do_ref },
     { "key-policy", 2, do_key_policy },
-    { "approved", 5, do_approved },
+    { "approved", 6, do_approved },
     { "approval-hash", 2, do_approval_hash },
-    { "lease-hash", 2, do_lease_hash },
+    { "lease-hash", 3, do_lease_hash },
     { "firmware", 1, do_firmware },
     { "ima", 3, do_ima },
     { "cel", 2, do_cel },

@@ -52,7 +52,7 @@ static void check_digests(struct checks *c, const json_t *v)
     check_that(c, is_digest(&ref, v, "ref"), "is the one");
     check_code(c, key_policy(policy_key, &ref, &policy), E_ok, "a key's policy");
     check_that(c, is_digest(&policy, v, "key_policy"), "is the one");
-    check_code(c, lease_hash(nonce.p, (uint32_t)vector_int(v, "seconds"), &hash), E_ok, "what a lease signs");
+    check_code(c, lease_hash(nonce.p, (uint32_t)vector_int(v, "seconds"), &ref, &hash), E_ok, "what a lease signs");
     check_that(c, is_digest(&hash, v, "lease_hash"), "is the one");
 }
 

@@ -37,11 +37,11 @@ def key_policy(key, ref):
     return policy_update(bytes(32), 0x16A, external_name(key), ref)
 
 
-def approved_policy(pcr, value, counter, counter_name, lease):
+def approved_policy(pcr, value, counter, counter_name, lease, ref):
     select = bytes(1 << pcr % 8 if pcr // 8 == i else 0 for i in range(3))
     policy = sha256(bytes(32) + be32(0x17F) + be32(1) + be16(0x0B) + b"\x03" + select + sha256(value))
     policy = sha256(policy + be32(0x149) + sha256(counter.to_bytes(8, "big") + be16(0) + be16(0)) + counter_name)
-    return policy_update(policy, 0x160, external_name(lease), b"")
+    return policy_update(policy, 0x160, external_name(lease), ref)
 
 
 def approval(pcr=12, counter=5, epoch=3, build="one"):
@@ -50,7 +50,7 @@ def approval(pcr=12, counter=5, epoch=3, build="one"):
     plan = {"ak": AK.kid, "counter": counter, "counter_name": b64url(COUNTER_NAME), "domain": DOMAIN, "epoch": epoch, "iat": NOW,
             "instance": INSTANCE, "lease": LEASE.jwk, "measured": {n: b64url(d) for n, d in measured(build)}, "pcr": pcr,
             "pcr_value": b64url(values[pcr]), "ref": b64url(ref)}
-    policy = approved_policy(pcr, values[pcr], counter, COUNTER_NAME, LEASE)
+    policy = approved_policy(pcr, values[pcr], counter, COUNTER_NAME, LEASE, ref)
     return plan, {**plan, "policy": b64url(policy)}, policy, ref
 
 
@@ -65,7 +65,7 @@ def approvals():
             "lease_name": external_name(LEASE).hex(), "people": [k.jwk for k in PEOPLE], "countersigned": len(signers) - 1,
             "origin": DOMAIN + "/" + INSTANCE, "ak_name": AK_NAME.hex(), "ref": b64url(ref), "key_policy": b64url(key_policy(POLICY, ref)),
             "policy": b64url(policy), "approval_hash": digest(policy + ref), "nonce": b64url(nonce), "seconds": 30,
-            "lease_hash": digest(nonce + be32(-30)), "plan": canonical(plan), "payload": canonical(payload),
+            "lease_hash": digest(nonce + be32(-30) + ref), "plan": canonical(plan), "payload": canonical(payload),
             "file": canonical({"approval": jws(signers, "seb-approval+jws", jcs(payload)), "signature": b64url(POLICY.sign(policy + ref))})})
     return rows
 
