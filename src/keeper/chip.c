@@ -1,42 +1,36 @@
 #include "config.h"
 
-#include "keeper/chip.h"
+#include "keeper/chip_side.h"
 
+#include "attest/policy_digest.h"
 #include "base/clock.h"
+#include "keeper/measure.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct side { /* the thread's own */
-    const struct config *config;
-    const struct instance *instance;
-    struct tpm *tpm;
-    struct hsm_key *key[ROLES];
-};
 struct chip {
     struct side side;
     struct worker *worker;
     bool busy;
     int64_t begun_ms, last_ms;
+    unsigned armed; /* the thread's, until the job is taken out */
 };
 
-static void side_close(struct side *s)
+void side_close(struct side *s)
 {
+    hsm_close(s->next);
+    s->next = NULL;
     for (unsigned i = 0; i < ROLES; i++) {
         hsm_close(s->key[i]);
         s->key[i] = NULL;
     }
+    tpm_guard_free(s->guard);
+    s->guard = NULL;
     tpm_close(s->tpm);
     s->tpm = NULL;
-}
-
-/* Whatever failed: the keys are closed, and the descriptor, since a device may have room for one user only. */
-static void work_end(struct side *s, struct keeper_work *w, result r)
-{
-    if (!is_ok(r))
-        side_close(s);
-    w->r = r;
+    s->mint_handle = 0;
 }
 
 static result transport_of(int fd, enum tpm_transport *ret)
@@ -60,7 +54,7 @@ static result open_tpm(struct side *s, int fd)
 }
 
 /* Another TPM, or a key that somebody replaced: what was enrolled is the public key that init recorded. */
-static result check_key(struct side *s, enum key_role role, struct buf *evidence)
+result side_check(struct side *s, enum key_role role, struct buf *evidence)
 {
     if (!pubkey_equal(hsm_public(s->key[role]), s->instance->key[role]))
         return fail(E_key_mismatch);
@@ -68,52 +62,115 @@ static result check_key(struct side *s, enum key_role role, struct buf *evidence
     return hsm_evidence(s->key[role], evidence);
 }
 
-static result open_all(struct side *s, struct open_work *w)
+/* The guard knows whose approvals count from the attestation key on: an approval fits one TPM and one log. */
+static result open_guard(struct side *s, struct open_work *w)
 {
     const struct config *c = s->config;
-    w->what = "the TPM";
-    TRY(open_tpm(s, w->fd));
+    AUTO_BUF origin = BUF(ORIGIN_MAX + 1);
+    TRY(tpm_guard_new(s->tpm, c->policy_key, (unsigned)c->measured_pcr, c->nv_epoch, &s->guard));
+    TRY(tpm_key_name(s->key[ROLE_ATTESTATION], w->ak_name));
+    TRY(config_origin(c, &origin));
+    TRY(buf_u8(&origin, 0));
+    TRY(policy_ref((const char *)origin.p, w->ak_name, &w->ref));
+    return tpm_guard_ref(s->guard, &w->ref);
+}
+
+uint32_t side_other_handle(const struct side *s)
+{
+    return s->mint_handle == s->config->handle_mint ? s->config->handle_mint_other : s->config->handle_mint;
+}
+
+/* The mint key is at one of two handles, which take turns from epoch to epoch. Cut off between making the next one and recording
+ * it, or between recording and taking the old one away, the other handle holds a key that is in nobody's use. */
+static result open_mint_key(struct side *s)
+{
+    const uint32_t pair[] = { s->config->handle_mint, s->config->handle_mint_other };
+    result r = OK;
+    for (unsigned i = 0; i < 2; i++) {
+        r = tpm_signing_key(s->tpm, pair[i], s->key[ROLE_ATTESTATION], s->guard, &s->key[ROLE_MINT]);
+        if (is_ok(r) && pubkey_equal(hsm_public(s->key[ROLE_MINT]), s->instance->key[ROLE_MINT])) {
+            s->mint_handle = pair[i];
+            return OK;
+        }
+        if (is_ok(r)) {
+            hsm_close(s->key[ROLE_MINT]);
+            s->key[ROLE_MINT] = NULL;
+            r = fail(E_key_mismatch);
+        } else if (code_of(r) != E_key_missing) {
+            return r;
+        }
+    }
+    return r;
+}
+
+static result open_keys(struct side *s, struct open_work *w)
+{
+    const struct config *c = s->config;
     w->what = "the attestation key";
     TRY(tpm_attestation_key(s->tpm, c->handle_attestation, &s->key[ROLE_ATTESTATION]));
-    TRY(check_key(s, ROLE_ATTESTATION, &w->evidence[ROLE_ATTESTATION]));
+    TRY(side_check(s, ROLE_ATTESTATION, &w->evidence[ROLE_ATTESTATION]));
+    w->what = "the policy authority's key";
+    TRY(open_guard(s, w));
     w->what = "the record key";
-    TRY(tpm_signing_key(s->tpm, c->handle_record, s->key[ROLE_ATTESTATION], NULL, &s->key[ROLE_RECORD]));
-    TRY(check_key(s, ROLE_RECORD, &w->evidence[ROLE_RECORD]));
+    TRY(tpm_signing_key(s->tpm, c->handle_record, s->key[ROLE_ATTESTATION], s->guard, &s->key[ROLE_RECORD]));
+    TRY(side_check(s, ROLE_RECORD, &w->evidence[ROLE_RECORD]));
     if (c->mint_in_hsm)
         return OK;
     w->what = "the mint key";
-    TRY(tpm_signing_key(s->tpm, c->handle_mint, s->key[ROLE_ATTESTATION], NULL, &s->key[ROLE_MINT]));
-    return check_key(s, ROLE_MINT, &w->evidence[ROLE_MINT]);
+    TRY(open_mint_key(s));
+    return side_check(s, ROLE_MINT, &w->evidence[ROLE_MINT]);
 }
 
-static void run_open(struct job *j, void *thread)
+/* What stands in the chip beside the keys. A PCR that can't be explained is no reason not to start: who asks is told why nothing is
+ * signed. */
+static result open_state(struct side *s, struct open_work *w)
 {
-    struct open_work *w = (struct open_work *)j;
-    struct side *s = thread;
+    const struct config *c = s->config;
+    w->what = "the revocation epoch's counter";
+    TRY(tpm_counter_read(s->tpm, c->nv_epoch, &w->counter, w->counter_name));
+    w->what = "the anchor";
+    TRY(tpm_anchor_read(s->tpm, c->nv_anchor, tpm_guard_key_policy(s->guard), &w->has_anchor, &w->anchor));
+    w->what = "the measurements";
+    w->measured = measure(s->tpm, c, &w->present, &w->log, &w->pcr_value);
+    enum seb_code code = code_of(w->measured);
+    return code == E_tpm_unavailable || code == E_tpm_refused ? w->measured : OK;
+}
+
+static result open_all(struct side *s, struct open_work *w)
+{
     side_close(s);
-    work_end(s, &w->work, open_all(s, w));
+    w->what = "the TPM";
+    TRY(open_tpm(s, w->fd));
+    TRY(open_keys(s, w));
+    return open_state(s, w);
 }
 
-static void run_sign(struct job *j, void *thread)
+/* What leaves the TPM as it was: the guard's refusals, and what others got wrong. */
+static bool is_harmless(const struct keeper_work *w, enum seb_code code)
 {
-    struct sign_work *w = (struct sign_work *)j;
-    struct side *s = thread;
-    work_end(s, &w->work, s->tpm ? hsm_sign(s->key[ROLE_RECORD], &w->digest, w->raw) : fail(E_tpm_unavailable));
+    if (w->kind == WORK_OPEN)
+        return false;
+    if (w->kind == WORK_UNSEAL && (code == E_key_missing || code == E_key_without_policy || code == E_key_other_policy))
+        return true;
+    return tpm_guard_refuses(code) || code == E_approval_invalid || code == E_approval_other_tpm || code == E_lease_invalid ||
+           code == E_activation_failed;
 }
 
-static void run_quote(struct job *j, void *thread)
+/* Whatever failed: the keys are closed, and the descriptor, since a device may have room for one user only. */
+static void run(struct job *j, void *thread)
 {
-    struct quote_work *w = (struct quote_work *)j;
-    struct side *s = thread;
-    work_end(s, &w->work,
-        s->tpm ? tpm_quote(s->key[ROLE_ATTESTATION], s->config->pcr_mask, &w->qualifying, &w->quote) : fail(E_tpm_unavailable));
-}
-
-static void run_mint(struct job *j, void *thread)
-{
-    struct mint_work *w = (struct mint_work *)j;
-    struct side *s = thread;
-    work_end(s, &w->work, s->key[ROLE_MINT] ? hsm_sign(s->key[ROLE_MINT], &w->digest, w->raw) : fail(E_tpm_unavailable));
+    struct keeper_work *w = (struct keeper_work *)j;
+    struct chip *c = thread;
+    struct side *s = &c->side;
+    result r = fail(E_tpm_unavailable);
+    if (w->kind == WORK_OPEN)
+        r = open_all(s, (struct open_work *)w);
+    else if (s->tpm)
+        r = chip_job(s, w);
+    if (!is_ok(r) && !is_harmless(w, code_of(r)))
+        side_close(s);
+    c->armed = s->guard ? tpm_guard_armed(s->guard) : 0;
+    w->r = r;
 }
 
 result chip_start(const struct config *config, const struct instance *instance, struct chip **ret)
@@ -123,7 +180,7 @@ result chip_start(const struct config *config, const struct instance *instance, 
         return fail(E_no_memory);
     c->side.config = config;
     c->side.instance = instance;
-    void *thread[1] = { &c->side };
+    void *thread[1] = { c };
     result r = worker_start(thread, 1, &c->worker);
     if (!is_ok(r)) {
         free(c);
@@ -152,33 +209,13 @@ int chip_fd(const struct chip *c)
     return worker_fd(c->worker);
 }
 
-static void post(struct chip *c, struct keeper_work *w, enum work_kind kind, void (*run)(struct job *, void *))
+void chip_give(struct chip *c, struct keeper_work *w, enum work_kind kind)
 {
     w->kind = kind;
     w->job.run = run;
     c->busy = true;
     c->begun_ms = clock_mono_ms();
     worker_post(c->worker, &w->job);
-}
-
-void chip_open(struct chip *c, struct open_work *w)
-{
-    post(c, &w->work, WORK_OPEN, run_open);
-}
-
-void chip_sign(struct chip *c, struct sign_work *w)
-{
-    post(c, &w->work, WORK_SIGN, run_sign);
-}
-
-void chip_quote(struct chip *c, struct quote_work *w)
-{
-    post(c, &w->work, WORK_QUOTE, run_quote);
-}
-
-void chip_mint(struct chip *c, struct mint_work *w)
-{
-    post(c, &w->work, WORK_MINT, run_mint);
 }
 
 struct keeper_work *chip_take(struct chip *c)
@@ -194,4 +231,9 @@ struct keeper_work *chip_take(struct chip *c)
 int64_t chip_last_ms(const struct chip *c)
 {
     return c->last_ms;
+}
+
+unsigned chip_armed(const struct chip *c)
+{
+    return c->armed;
 }

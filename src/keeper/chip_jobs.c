@@ -182,8 +182,7 @@ static result job_activate(struct side *s, struct keeper_work *work)
     result r = fail(E_activation_failed);
     fresh(&w->activated, KEY_AREA_MAX);
     for (enum tpm_ek_kind kind = 0; kind < EK_KINDS && code_of(r) == E_activation_failed; kind++)
-        r = tpm_activate(
-            s->tpm, kind, s->key[ROLE_ATTESTATION], buf_span(&w->credential), buf_span(&w->secret), &w->activated);
+        r = tpm_activate(s->tpm, kind, s->key[ROLE_ATTESTATION], buf_span(&w->credential), buf_span(&w->secret), &w->activated);
     return r;
 }
 

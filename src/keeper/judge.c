@@ -5,7 +5,6 @@
 #include "entry/entry.h"
 #include "mint/mint.h"
 
-#define ATTESTATION_NONE "none" /* no attestation result is held in this version */
 /* The core's clock is this machine's; it stepped back at most by this between entry and now. */
 #define CLOCK_SLACK_S 2
 
@@ -17,6 +16,7 @@ struct question {
     const struct mint_message *m;
     const struct entry *entry;
     struct facts facts;
+    struct attested_facts attested;
     struct certificate certificate; /* owned */
     struct target_mutation mutation;
 };
@@ -61,17 +61,45 @@ static result read_certificate(struct question *q)
     return OK;
 }
 
+/* The entry names the result that it was judged by: it must be one that this process verified itself, whatever the core holds. */
+static void find_attestation(struct question *q)
+{
+    const bool read = q->entry->type == ENTRY_READ;
+    const struct digest *named = read ? &q->entry->read.attestation : &q->entry->decision.attestation;
+    if (!(read ? q->entry->read.has_attestation : q->entry->decision.has_attestation))
+        return;
+    for (unsigned i = 0; i < HELD_RESULTS; i++) {
+        const struct held_result *h = &q->g->results.result[i];
+        if (h->exp == 0 || !digest_equal(&h->digest, named))
+            continue;
+        q->attested = (struct attested_facts){
+            .result = h->digest,
+            .affirming = h->affirming,
+            .keys_match = digest_equal(&h->mint_key, &q->g->mint_key),
+            .iat = h->iat,
+            .exp = h->exp,
+        };
+        q->facts.attested = &q->attested;
+    }
+}
+
+static result hold_rule(const struct question *q, const char *name)
+{
+    enum seb_code code = E_invariant;
+    for (unsigned i = 0; i < rules_n; i++)
+        if (text_is(rules[i].name, name))
+            code = rules[i].holds(&q->facts);
+    return code == E_ok ? OK : fail(code);
+}
+
 /* A reconciling read comes when the certificate's window may be long over, and its policy and epoch gone: of the rules that hold at
- * mint time only the signature's does. It is a GET on what an authority once certified. */
+ * mint time only the signature's and the attestation's do. It is a GET on what an authority once certified. */
 static result hold_rules(const struct question *q)
 {
     struct refusal refusal = { .code = E_invariant };
     if (q->entry->type == ENTRY_READ && q->entry->read.purpose == READ_RECONCILE) {
-        enum seb_code code = E_invariant;
-        for (unsigned i = 0; i < rules_n; i++)
-            if (text_is(rules[i].name, "sig"))
-                code = rules[i].holds(&q->facts);
-        return code == E_ok ? OK : fail(code);
+        TRY(hold_rule(q, "sig"));
+        return hold_rule(q, "attest");
     }
     return judge_at_mint(&q->facts, &refusal) ? OK : fail(refusal.code);
 }
@@ -80,7 +108,7 @@ static result hold_life(const struct question *q, int64_t iat, int64_t exp)
 {
     int64_t most = least(policy_credential_s(q->g->policy), q->certificate.contract.credential_s);
     int64_t now_s = q->now_ms / 1000;
-    if (exp - iat > most || (q->entry->type == ENTRY_DECISION && exp > q->certificate.exp))
+    if (exp - iat > most || (q->entry->type == ENTRY_DECISION && exp > q->certificate.exp) || exp > q->attested.exp)
         return fail(E_credential_too_long);
     if (now_s < iat - CLOCK_SLACK_S || now_s >= exp || exp <= iat)
         return fail(E_decision_stale);
@@ -151,13 +179,14 @@ static result write_claims(const struct question *q, const struct warrant *w, in
     AUTO_JSON *claims = json_object();
     if (!claims)
         return fail(E_no_memory);
+    char attestation[DIGEST_TEXT + 1];
     TRY(target_claims(w->target->kind, w->use, &q->mutation, &w->plan, claims));
     const struct mint_words words = {
         .domain = q->g->config->domain,
         .instance = q->g->config->instance,
         .audience = w->target->audience,
         .cid = q->certificate.cid,
-        .attestation = ATTESTATION_NONE,
+        .attestation = digest_text(&q->attested.result, attestation),
         .leaf = q->r->leaf,
         .iat = iat,
         .exp = w->exp,
@@ -170,6 +199,7 @@ static result judge_question(struct question *q, struct warrant *ret)
 {
     const bool read = q->entry->type == ENTRY_READ;
     struct warrant w = { .use = read ? CALL_READ : CALL_MUTATE };
+    find_attestation(q);
     TRY(read_certificate(q));
     TRY(hold_rules(q));
     TRY(hold_scope(q, &w.target));
@@ -201,6 +231,7 @@ result warrant_judge(
         .domain = g->config->domain,
         .policy = g->policy,
         .epoch = g->has_epoch ? &g->epoch : NULL,
+        .certificates_from = g->certificates_from,
     };
     result made = judge_question(&q, ret);
     certificate_free(&q.certificate);

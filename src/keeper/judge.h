@@ -9,6 +9,19 @@
 #include "policy/judge.h"
 #include "scope/scope.h"
 
+/* The last attestation results that this process verified itself. */
+#define HELD_RESULTS 8
+struct held_result {
+    struct digest digest; /* of its payload; zero: none is here */
+    struct digest mint_key; /* that it names */
+    bool affirming;
+    int64_t iat, exp; /* seconds */
+};
+struct held_results {
+    unsigned next;
+    struct held_result result[HELD_RESULTS];
+};
+
 /* What the keeper knows by itself. */
 struct grounds {
     const struct config *config;
@@ -16,6 +29,8 @@ struct grounds {
     struct policy *policy; /* in force; NULL: none was loaded in this run */
     bool has_epoch;
     struct epoch_statement epoch;
+    int64_t certificates_from; /* seconds; after an unclean start what was issued earlier is refused; 0: nothing is */
+    struct held_results results;
     enum seb_code hsm; /* whether the newest policy lets the mint key be where it is: ok, hsm_not_approved */
     struct keycache *keys;
     struct vouched *vouched;

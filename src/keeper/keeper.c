@@ -19,6 +19,11 @@ result tell_code(struct keeper *k, enum message_type type, uint64_t slot, const 
     return link_send(k->core, type, slot, buf_span(&fields));
 }
 
+result tell_loaded(struct keeper *k, uint64_t slot, enum loaded_what what, enum seb_code code)
+{
+    return tell_code(k, MESSAGE_LOADED, slot, &(struct code_message){ .code = (uint16_t)code, .what = (uint8_t)what });
+}
+
 static result handle_core(struct keeper *k, const struct message *m)
 {
     switch (m->type) {
@@ -34,6 +39,16 @@ static result handle_core(struct keeper *k, const struct message *m)
         return m->fields.n ? fail(E_illegal_message) : log_sign(k);
     case MESSAGE_MINT:
         return mint_begin(k, m->slot, m->fields);
+    case MESSAGE_CHALLENGE:
+        return challenge_take(k, m->slot, m->fields);
+    case MESSAGE_RESULT:
+        return verdict_take(k, m->slot, m->fields);
+    case MESSAGE_APPROVAL:
+        return approval_load(k, m->slot, m->fields);
+    case MESSAGE_ACKNOWLEDGE:
+        return anchor_acknowledge(k, m->slot, m->fields);
+    case MESSAGE_PLAN:
+        return m->fields.n ? fail(E_illegal_message) : approval_plan(k, m->slot);
     default: /* link's table lets no other through */
         return fail(E_illegal_message);
     }
@@ -86,6 +101,11 @@ static result from_runner(struct keeper *k)
     return link_receive(k->runner, &m, &got);
 }
 
+static result signed_by_record_key(struct keeper *k, const struct keeper_work *w)
+{
+    return w == &k->mint_key.stating.work ? mint_key_stated(k) : log_signed(k, clock_mono_ms());
+}
+
 static result from_chip(struct keeper *k)
 {
     struct keeper_work *w = chip_take(k->chip);
@@ -94,12 +114,35 @@ static result from_chip(struct keeper *k)
     switch (w->kind) {
     case WORK_OPEN:
         return chip_opened(k);
-    case WORK_SIGN:
-        return log_signed(k, clock_mono_ms());
+    case WORK_APPROVE:
+        return approval_given(k);
+    case WORK_EPOCH:
+        return epoch_moved(k);
     case WORK_QUOTE:
         return log_quoted(k, clock_mono_ms());
+    case WORK_LEASE:
+        return verdict_leased(k);
+    case WORK_EVIDENCE:
+    case WORK_ENROL:
+    case WORK_ACTIVATE:
+        return challenge_answered(k, w);
+    case WORK_ARM:
+        return state_armed(k);
+    case WORK_SIGN:
+        return signed_by_record_key(k, w);
     case WORK_MINT:
         return mint_end(k, (struct mint_work *)w);
+    case WORK_UNSEAL:
+        return mint_key_unsealed(k);
+    case WORK_MINT_KEY:
+        return mint_key_made(k);
+    case WORK_ADOPT:
+        return mint_key_adopted(k);
+    case WORK_ANCHOR:
+        return anchor_written(k);
+    case WORK_CLOSE:
+    case WORKS:
+        break;
     }
     return fail(E_invariant);
 }
@@ -109,16 +152,24 @@ static result from_hsm(struct keeper *k)
     for (struct keeper_work *w; (w = hsm_take(k->hsm));) {
         if (w->kind == WORK_OPEN)
             hsm_opened(k, w->r);
+        else if (w->kind == WORK_CLOSE)
+            hsm_closed(k);
+        else if (w->kind == WORK_MINT_KEY)
+            TRY(mint_key_made_in_hsm(k, w->r));
         else
             TRY(mint_end(k, (struct mint_work *)w));
     }
     return OK;
 }
 
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 static int wait_ms(const struct keeper *k, int64_t now_ms)
 {
-    int64_t keys = keys_due_ms(k), log = log_due_ms(k);
-    int64_t due = keys < log ? keys : log;
+    int64_t due = least(least(keys_due_ms(k), log_due_ms(k)), least(state_due_ms(k), mint_key_due_ms(k)));
     if (due == INT64_MAX)
         return -1;
     return due <= now_ms ? 0 : (int)(due - now_ms);
@@ -128,7 +179,8 @@ static result turn(struct keeper *k)
 {
     int64_t now = clock_mono_ms();
     TRY(keys_turn(k, now));
-    TRY(log_turn(k, now));
+    TRY(chip_turn(k, now));
+    TRY(state_turn(k, now));
     struct pollfd fds[] = {
         { .fd = link_fd(k->child.control), .events = link_events(k->child.control) },
         { .fd = link_fd(k->core), .events = link_events(k->core) },
@@ -155,16 +207,18 @@ static result begin(struct keeper *k, const char **ret_what)
     AUTO_BUF origin = BUF(ORIGIN_MAX);
     k->config = k->child.config;
     k->grounds.config = k->config;
+    k->began_s = clock_utc_ms() / 1000;
+    TRY(random_bytes(k->run, sizeof k->run));
     TRY(keys_open(k, k->child.tpm, ret_what));
     *ret_what = "start";
     TRY(config_origin(k->config, &origin));
     TRY(span_copy_text(buf_span(&origin), k->log.origin, sizeof k->log.origin));
-    TRY(random_bytes(k->run, sizeof k->run));
     TRY(keycache_new(AGENT_KEYS, &k->grounds.keys));
     TRY(vouched_new(&k->grounds.vouched));
     TRY(memory_new(MEMORY_ENTRIES, &k->memory));
     TRY(secret_new(SECRET_MAX / 2, &k->mintings.credential));
     TRY(secret_new(SECRET_MAX, &k->mintings.call));
+    challenge_begin(k);
     TRY(link_new(FD_KEEPER_CORE, LINK_CORE_KEEPER, END_SECOND, &k->core));
     TRY(link_new(FD_KEEPER_RUNNER, LINK_KEEPER_RUNNER, END_FIRST, &k->runner));
     TRY(keys_tell(k));
@@ -175,12 +229,15 @@ static result begin(struct keeper *k, const char **ret_what)
 static void end(struct keeper *k)
 {
     keys_close(k);
+    challenge_end(k);
     mint_free_waiting(k);
     memory_free(k->memory);
     secret_free(k->mintings.credential);
     secret_free(k->mintings.call);
     buf_free(&k->quoting.preimage);
+    buf_free(&k->log.note);
     policy_free(k->grounds.policy);
+    policy_free(k->hsm_policy);
     keycache_free(k->grounds.keys);
     vouched_free(k->grounds.vouched);
     link_free(k->core);
@@ -199,6 +256,8 @@ int main(void)
         child_abort(what, r);
     while (is_ok(r) && !k.stopping)
         r = turn(&k);
+    if (is_ok(r) || code_of(r) == E_peer_gone) /* the core goes before the order to stop comes */
+        anchor_finish(&k);
     if (!is_ok(r))
         child_abort("an invariant", r);
     end(&k);

@@ -9,18 +9,31 @@
 
 #define PREIMAGE_MAX 256
 
+/* A note of this record key, or of one that a rekey retired: what it signed stays the log. */
+static result open_note(const struct keeper *k, struct span note, struct checkpoint *ret, struct span *ret_text)
+{
+    result r = checkpoint_open(note, k->instance.key[ROLE_RECORD], ret, ret_text);
+    for (unsigned i = k->instance.retired_n; !is_ok(r) && i > 0; i--)
+        if (k->instance.retired[i - 1].role == ROLE_RECORD)
+            r = checkpoint_open(note, k->instance.retired[i - 1].key, ret, ret_text);
+    return r;
+}
+
 /* What the record key signed last says which log this is. A fallen core can hand an older note with its own frontier (keeper.h),
  * but none that was never signed. */
 static result note_fits(
     const struct keeper *k, const struct frontier *f, struct span note, struct checkpoint *ret, struct digest *ret_text)
 {
-    struct checkpoint c;
+    struct checkpoint c = { .size = 0 };
     struct span text;
     TRY(frontier_check(f));
-    if (!note.n)
-        return f->size ? fail(E_frontier_mismatch) : OK;
-    TRY(checkpoint_open(note, k->instance.key[ROLE_RECORD], &c, &text));
     struct digest root = frontier_root(f);
+    if (!note.n) {
+        c.root = root;
+        *ret = c;
+        return f->size ? fail(E_frontier_mismatch) : OK;
+    }
+    TRY(open_note(k, note, &c, &text));
     if (!span_equal(span_text(c.origin), span_text(k->log.origin)) || c.size != f->size || !digest_equal(&c.root, &root))
         return fail(E_frontier_mismatch);
     *ret = c;
@@ -28,14 +41,10 @@ static result note_fits(
     return OK;
 }
 
-static result tell_resumed(struct keeper *k, enum seb_code code)
+static result tell_resumed(struct keeper *k, enum seb_code code, bool unclean)
 {
-    TRY(tell_code(k, MESSAGE_RESUMED, k->log.resume_slot, &(struct code_message){ .code = code, .what = LOADED_RESUME }));
-    if (code != E_ok)
-        return OK;
-    k->log.state = LOG_SERVES;
-    link_phase_set(k->core, PHASE_SERVING);
-    return OK;
+    return tell_code(k, MESSAGE_RESUMED, k->log.resume_slot,
+        &(struct code_message){ .code = code, .what = LOADED_RESUME, .foreign = unclean ? RESUMED_UNCLEAN : 0 });
 }
 
 static result refuse_log(struct keeper *k, result r)
@@ -43,7 +52,28 @@ static result refuse_log(struct keeper *k, result r)
     if (k->log.state != LOG_REFUSED)
         log_result(LOG_ERROR, "the log that the database holds isn't what the record key signed last: nothing is signed", r);
     k->log.state = LOG_REFUSED;
-    return tell_resumed(k, E_frontier_mismatch);
+    return tell_resumed(k, E_frontier_mismatch, false);
+}
+
+/* The log is taken, whether or not anything can be signed yet. Behind its anchor it is appended to, so that refusals are recorded,
+ * and nothing is signed until an operator acknowledges this very size and root. */
+static result take_log(struct keeper *k, const struct resume_message *m)
+{
+    struct keeper_log *log = &k->log;
+    result anchored = anchor_holds(k, m, &log->newest);
+    bool unclean = anchor_is_unclean(k, &log->newest, log->has_note);
+    log->resumed = log->newest;
+    log->state = is_ok(anchored) ? LOG_SERVES : LOG_ROLLED_BACK;
+    if (!is_ok(anchored))
+        log_result(LOG_ERROR, "the database holds an older log than the TPM remembers: nothing is signed", anchored);
+    if (unclean) {
+        log_line(LOG_WARNING, "the last run didn't end cleanly: certificates that were issued before now are refused");
+        k->grounds.certificates_from = k->began_s;
+    }
+    k->state.changed = true;
+    TRY(tell_resumed(k, code_of(anchored), unclean));
+    link_phase_set(k->core, PHASE_SERVING);
+    return OK;
 }
 
 result log_resume(struct keeper *k, uint64_t slot, struct span fields)
@@ -51,8 +81,6 @@ result log_resume(struct keeper *k, uint64_t slot, struct span fields)
     struct keeper_log *log = &k->log;
     struct resume_message m;
     TRY(resume_read(fields, &m));
-    if (log->state == LOG_FIRST_NOTE)
-        return fail(E_illegal_message);
     log->resume_slot = slot;
     struct frontier f = { .size = m.size, .n = m.n };
     for (unsigned i = 0; i < m.n; i++)
@@ -61,14 +89,12 @@ result log_resume(struct keeper *k, uint64_t slot, struct span fields)
     if (!is_ok(r))
         return refuse_log(k, r);
     log->frontier = f;
-    if (!m.note.n) { /* the first checkpoint has size 0 */
-        log->state = LOG_FIRST_NOTE;
-        log->sign_wanted = true;
-        return OK;
-    }
-    /* Whether the earlier run's last checkpoint was quoted isn't known here. */
-    log->uncovered_since_ms = clock_mono_ms();
-    return tell_resumed(k, E_ok);
+    log->has_note = m.note.n != 0;
+    log->note = BUF(NOTE_MAX);
+    TRY(buf_put(&log->note, m.note));
+    if (log->has_note) /* whether the earlier run's last checkpoint was quoted isn't known here */
+        log->uncovered_since_ms = clock_mono_ms();
+    return take_log(k, &m);
 }
 
 static result remember(struct keeper *k, const struct entry *e, uint64_t index, const struct digest *leaf)
@@ -96,6 +122,8 @@ result log_append(struct keeper *k, struct span fields)
         TRY(entry_read(text, &e));
         struct digest leaf = merkle_leaf(text);
         frontier_append(&k->log.frontier, &leaf, NULL, NULL);
+        if (e.type == ENTRY_STOP && span_equal(SPAN(e.stop.run), SPAN(k->run)))
+            k->log.stop_size = k->log.frontier.size;
         TRY(remember(k, &e, a.index, &leaf));
     }
     return OK;
@@ -107,23 +135,32 @@ result log_sign(struct keeper *k)
     return OK;
 }
 
-static bool must_sign(struct keeper_log *log)
+/* The first checkpoint has size 0, however much was appended before anything could be signed. */
+static bool must_sign(const struct keeper *k)
 {
-    if (log->state == LOG_SERVES && log->frontier.size == log->newest.size)
-        log->sign_wanted = false; /* all that was appended is signed */
-    return log->sign_wanted && (log->state == LOG_SERVES || log->state == LOG_FIRST_NOTE);
+    const struct keeper_log *log = &k->log;
+    if (log->state != LOG_SERVES || !state_usable(k))
+        return false;
+    return !log->has_note || (log->sign_wanted && log->frontier.size != log->newest.size);
+}
+
+static struct checkpoint next_checkpoint(const struct keeper_log *log)
+{
+    if (!log->has_note)
+        return log->resumed;
+    return (struct checkpoint){ .size = log->frontier.size, .root = frontier_root(&log->frontier) };
 }
 
 static result start_signing(struct keeper *k)
 {
     struct sign_work *w = &k->signing;
     AUTO_BUF text = BUF(NOTE_MAX);
-    w->checkpoint = (struct checkpoint){ .size = k->log.frontier.size, .root = frontier_root(&k->log.frontier) };
+    w->checkpoint = next_checkpoint(&k->log);
     TRY(span_copy_text(span_text(k->log.origin), w->checkpoint.origin, sizeof w->checkpoint.origin));
     TRY(checkpoint_text(&w->checkpoint, &text));
     w->digest = sha256(buf_span(&text));
     k->log.sign_wanted = k->log.sign_first = false;
-    chip_sign(k->chip, w);
+    chip_give(k->chip, &w->work, WORK_SIGN);
     return OK;
 }
 
@@ -137,7 +174,7 @@ static result start_quoting(struct keeper *k)
     TRY(quote_preimage(&k->log.newest_text, g->policy ? (uint64_t)policy_epoch_of(g->policy) : 0,
         g->has_epoch ? (uint64_t)g->epoch.epoch : 0, &w->preimage));
     w->qualifying = sha256(buf_span(&w->preimage));
-    chip_quote(k->chip, w);
+    chip_give(k->chip, &w->work, WORK_QUOTE);
     return OK;
 }
 
@@ -148,16 +185,18 @@ static int64_t quote_due_ms(const struct keeper *k)
     return k->log.uncovered_since_ms ? k->log.uncovered_since_ms + QUOTE_DUE_MS - last : INT64_MAX;
 }
 
-/* Signing makes one group of all that waited; minting takes a command each. So those that waited when a group was signed go first,
- * and the next group gathers meanwhile: neither starves the other. After the TPM was away a quote of the old checkpoint would set
- * its records, which are as old, to the chip's clock of now. */
-result log_turn(struct keeper *k, int64_t now_ms)
+/* After the TPM was away a quote of the old checkpoint would set its records, which are as old, to the chip's clock of now. */
+result log_quote_turn(struct keeper *k, int64_t now_ms)
 {
-    if (k->chip_lost || chip_is_busy(k->chip))
-        return OK;
-    bool sign = must_sign(&k->log);
-    if (now_ms >= quote_due_ms(k) && !(sign && k->log.sign_first))
-        return start_quoting(k);
+    return now_ms >= quote_due_ms(k) && !(must_sign(k) && k->log.sign_first) ? start_quoting(k) : OK;
+}
+
+/* Signing makes one group of all that waited; minting takes a command each. So those that waited when a group was signed go first,
+ * and the next group gathers meanwhile: neither starves the other. */
+result log_sign_turn(struct keeper *k, int64_t now_ms)
+{
+    bool sign = must_sign(k);
+    (void)now_ms;
     if (k->mintings.n && (k->mintings.turn || !sign)) {
         mint_next_on_chip(k);
         return OK;
@@ -174,20 +213,25 @@ result log_signed(struct keeper *k, int64_t now_ms)
 {
     const struct sign_work *w = &k->signing;
     struct keeper_log *log = &k->log;
-    if (!is_ok(w->work.r)) {
+    bool done;
+    TRY(state_outcome(k, "a checkpoint's signature", w->work.r, &done));
+    if (!done) {
         log->sign_wanted = true;
-        return chip_failed(k, "a checkpoint's signature", w->work.r);
+        return OK;
     }
-    AUTO_BUF note = BUF(NOTE_MAX), fields = BUF(LINK_PACKET_MAX);
-    TRY(checkpoint_note(&w->checkpoint, k->instance.key[ROLE_RECORD], w->raw, &note));
+    AUTO_BUF fields = BUF(LINK_PACKET_MAX);
+    buf_clear(&log->note);
+    TRY(checkpoint_note(&w->checkpoint, k->instance.key[ROLE_RECORD], w->raw, &log->note));
+    log->sign_wanted |= !log->has_note; /* what was appended before the first */
+    log->has_note = true;
     log->newest = w->checkpoint;
     log->newest_text = w->digest;
+    log->signed_n++;
     if (!log->uncovered_since_ms)
         log->uncovered_since_ms = now_ms;
     k->mintings.turn = k->mintings.n;
-    if (log->state == LOG_FIRST_NOTE)
-        TRY(tell_resumed(k, E_ok));
-    TRY(checkpoint_put(&fields, &(struct checkpoint_message){ .size = w->checkpoint.size, .note = buf_span(&note) }));
+    anchor_checkpointed(k);
+    TRY(checkpoint_put(&fields, &(struct checkpoint_message){ .size = w->checkpoint.size, .note = buf_span(&log->note) }));
     return link_send(k->core, MESSAGE_CHECKPOINT, 0, buf_span(&fields));
 }
 

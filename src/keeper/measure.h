@@ -1,8 +1,8 @@
 /* What the supervisor measured, in the broker's own event log and in a PCR. On the TPM's thread.
  *
- * The log (state_dir/events.cel) is synced before the PCR is extended, so that after a crash between the two the log is ahead of the
- * PCR, and never behind: what the PCR doesn't have yet is cut off and measured anew. A PCR that starts at zero, after a boot, has
- * nothing of the log. A restart in the same state extends nothing: the value that was approved stays. */
+ * The log (state_dir/events.cel) is synced before the PCR is extended, so that after a crash between the two the log is ahead of
+ * the PCR, and never behind: what the PCR doesn't have yet is cut off and measured anew. A PCR that starts at zero, after a boot,
+ * has nothing of the log. A restart in the same state extends nothing: the value that was approved stays. */
 #ifndef SEB_KEEPER_MEASURE_H
 #define SEB_KEEPER_MEASURE_H
 

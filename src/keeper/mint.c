@@ -69,7 +69,12 @@ static result prepare(struct keeper *k, const struct mint_message *m, struct min
     /* Nothing is minted without the record key, wherever the mint key is. */
     if (k->chip_lost)
         return k->chip_health;
+    if (k->log.state != LOG_SERVES)
+        return fail(E_log_rolled_back);
+    TRY(k->state.obstacle);
     TRY(k->hsm_health);
+    if (k->grounds.has_epoch && (!approval_is_for_epoch(k) || !mint_key_is_current(k)))
+        return fail(E_epoch_not_approved);
     TRY(find_entry(k, m->index, &r));
     TRY(warrant_judge(&k->grounds, clock_utc_ms(), r, m, &to->warrant));
     TRY(hold_record(k, m->index, to->warrant.use));
@@ -122,7 +127,7 @@ result mint_begin(struct keeper *k, uint64_t slot, struct span fields)
 
 void mint_next_on_chip(struct keeper *k)
 {
-    chip_mint(k->chip, &dequeue(&k->mintings)->work);
+    chip_give(k->chip, &dequeue(&k->mintings)->work.work, WORK_MINT);
 }
 
 /* A buffer over a secret's pages: it never grows, so it never moves. */
@@ -165,10 +170,13 @@ result mint_end(struct keeper *k, struct mint_work *work)
 {
     AUTO_MINTING *m = (struct minting *)work;
     result r = work->work.r;
-    if (!is_ok(r) && k->hsm)
+    bool done = is_ok(r);
+    if (!done && k->hsm)
         hsm_failed(k, "a credential's signature", r);
-    else if (!is_ok(r))
-        TRY(chip_failed(k, "a credential's signature", r));
+    else
+        TRY(state_outcome(k, "a credential's signature", r, &done));
+    if (is_ok(r) && !is_ok(k->state.obstacle)) /* over meanwhile: the HSM itself wouldn't say so */
+        r = k->state.obstacle;
     if (is_ok(r))
         r = warrant_holds(&k->grounds, clock_utc_ms(), &m->warrant);
     return is_ok(r) ? tell_call(k, m) : tell_refused(k, m->slot, r);
