@@ -8,3 +8,10 @@ check_PROGRAMS += $(attest_tests)
 TESTS += $(attest_tests)
 tests_unit_test_appraise_SOURCES = tests/unit/test_appraise.c
 tests_unit_test_appraise_LDADD = $(ATTEST_TEST_LIBS)
+
+# Real TPMs.
+check_PROGRAMS += tests/int/attest_driver
+tests_int_attest_driver_SOURCES = tests/int/attest_driver.c tests/int/attest_quotes.c tests/int/attest_quotes.h
+tests_int_attest_driver_LDADD = $(ATTEST_TEST_LIBS)
+TESTS += tests/int/attest-credential tests/int/attest-quotes
+EXTRA_DIST += tests/int/attest-credential tests/int/attest-quotes
