@@ -219,9 +219,8 @@ static bool key_is_good(X509 *x)
 
 static bool is_ek_certificate(X509 *x)
 {
-    bool readable = !(X509_get_extension_flags(x) & EXFLAG_INVALID);
-    return readable && X509_get_version(x) == X509_VERSION_3 && X509_check_ca(x) == 0 && key_is_good(x) && names_a_tpm(x) &&
-           usage_allows_ek(x);
+    bool plain = !(X509_get_extension_flags(x) & (EXFLAG_INVALID | EXFLAG_CA)) && X509_check_ca(x) == 0;
+    return plain && X509_get_version(x) == X509_VERSION_3 && key_is_good(x) && names_a_tpm(x) && usage_allows_ek(x);
 }
 
 /* What the profile lets be critical and OpenSSL doesn't judge: the subject's alternative name, which is_ek_certificate reads
