@@ -113,7 +113,7 @@ static void holds_together(struct checks *c, const struct room *r)
         check_code(c, open_made(r, &(struct making){ .signers = mine, .n = 1, .raw = r->policy, .payload = buf_span(&changed) }),
             E_approval_invalid, members[i]);
     }
-    static const char *const digests[] = { "pcr_value", "policy" };
+    static const char *const digests[] = { "pcr_value", "policy", "ref" };
     struct digest x = sha256(span_text("x"));
     for (unsigned i = 0; i < sizeof digests / sizeof *digests; i++) {
         AUTO_JSON *v = NULL;
