@@ -116,6 +116,7 @@ result tpm_open(int fd, enum tpm_transport transport, struct tpm **ret)
         return fail(E_no_memory);
     }
     t->fd = fd;
+    t->kept = ESYS_TR_NONE;
     result r = open_over(t, transport);
     if (!is_ok(r)) {
         tpm_close(t);

@@ -201,7 +201,7 @@ result tpm_ek_certificate(struct tpm *t, enum tpm_ek_kind kind, struct buf *out)
         return fail(E_not_found);
     TRY(r);
     r = read_index(t, index, &bytes);
-    (void)Esys_TR_Close(t->esys, &index);
+    tpm_nv_close(t, index);
     TRY(r);
     TRY(der_length(buf_span(&bytes), &n));
     return buf_put(out, span_part(buf_span(&bytes), 0, n));

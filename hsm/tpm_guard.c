@@ -76,7 +76,7 @@ result tpm_guard_new(struct tpm *t, const struct pubkey *policy_key, unsigned pc
     struct tpm_guard *g = calloc(1, sizeof *g);
     if (!g)
         return fail(E_no_memory);
-    *g = (struct tpm_guard){ .tpm = t, .pcr = pcr, .nv_counter = nv_counter, .counter = ESYS_TR_NONE, .waiting = ESYS_TR_NONE };
+    *g = (struct tpm_guard){ .tpm = t, .pcr = pcr, .nv_counter = nv_counter, .waiting = ESYS_TR_NONE };
     for (unsigned i = 0; i < GUARD_SESSIONS; i++)
         g->session[i].tr = ESYS_TR_NONE;
     result r = verifier_of(policy_key, &g->authority);
@@ -117,8 +117,6 @@ void tpm_guard_free(struct tpm_guard *g)
         return;
     tpm_guard_disarm(g);
     waiting_drop(g);
-    if (g->counter != ESYS_TR_NONE)
-        (void)Esys_TR_Close(g->tpm->esys, &g->counter);
     free(g);
 }
 
@@ -213,9 +211,7 @@ result tpm_guard_lease_begin(struct tpm_guard *g, uint8_t ret_nonce[LEASE_NONCE_
         session.tr = ESYS_TR_NONE;
     } else {
         TRY(tpm_result(Esys_ContextSave(g->tpm->esys, session.tr, &g->saved)));
-        /* The chip keeps no loaded session now; ESYS's own record goes with the context. */
-        (void)Esys_TR_Close(g->tpm->esys, &session.tr);
-        session.tr = ESYS_TR_NONE;
+        session.tr = ESYS_TR_NONE; /* ESYS's record went into the context */
     }
     return span_copy(SPAN(nonce), ret_nonce, LEASE_NONCE_SIZE);
 }
@@ -258,13 +254,6 @@ result tpm_guard_lease_end(struct tpm_guard *g, uint32_t seconds, const uint8_t 
     return OK;
 }
 
-static result counter_open(struct tpm_guard *g)
-{
-    if (g->counter != ESYS_TR_NONE)
-        return OK;
-    return tpm_nv_open(g->tpm, g->nv_counter, &g->counter);
-}
-
 static result satisfy_pcr(struct tpm_guard *g, ESYS_TR session)
 {
     /* No expected value: what the PCR is goes into the digest, and TPM2_PolicyAuthorize compares that. */
@@ -277,10 +266,12 @@ static result satisfy_pcr(struct tpm_guard *g, ESYS_TR session)
 static result satisfy_counter(struct tpm_guard *g, ESYS_TR session)
 {
     TPM2B_OPERAND operand = { .size = OPERAND_SIZE };
+    ESYS_TR counter;
+    TRY(tpm_nv_keep(g->tpm, g->nv_counter, &counter));
     for (unsigned i = 0; i < OPERAND_SIZE; i++)
         operand.buffer[i] = (uint8_t)(g->approved_counter >> (8 * (OPERAND_SIZE - 1 - i)));
     return tpm_result(Esys_PolicyNV(
-        g->tpm->esys, g->counter, g->counter, session, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &operand, 0, TPM2_EO_EQ));
+        g->tpm->esys, counter, counter, session, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &operand, 0, TPM2_EO_EQ));
 }
 
 static result satisfy_lease(struct tpm_guard *g, ESYS_TR session)
@@ -315,7 +306,6 @@ result tpm_guard_satisfy(struct tpm_guard *g, ESYS_TR session)
         return fail(E_approval_missing);
     if (g->lease != LEASE_HELD)
         return fail(g->lease == LEASE_OVER ? E_lease_over : E_lease_missing);
-    TRY(counter_open(g));
     TRY(satisfy_pcr(g, session));
     TRY(named(satisfy_counter(g, session), TPM2_RC_POLICY, E_epoch_not_approved));
     result r = named(satisfy_lease(g, session), TPM2_RC_EXPIRED, E_lease_over);

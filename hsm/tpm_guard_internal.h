@@ -24,7 +24,6 @@ struct tpm_guard {
     struct tpm_verifier authority;
     unsigned pcr;
     uint32_t nv_counter;
-    ESYS_TR counter; /* opened at the first need */
     bool has_ref;
     struct digest ref, key_policy;
 

@@ -12,6 +12,8 @@ struct tpm {
     bool managed; /* by a resource manager, which swaps sessions and objects itself */
     TSS2_TCTI_CONTEXT *tcti;
     ESYS_CONTEXT *esys;
+    uint32_t kept_index; /* the NV index that a guard's policy is over, and ESYS's record of it, once it was used */
+    ESYS_TR kept;
 };
 
 /* tpm_tcti.c: a TCTI over one connected descriptor, which stays the caller's. */
@@ -39,7 +41,8 @@ struct tpm_transient {
 void tpm_transient_flush(struct tpm_transient *o);
 #define AUTO_TRANSIENT __attribute__((cleanup(tpm_transient_flush))) struct tpm_transient
 
-/* A persistent object that is there: key_missing without asking for its public part, so that nothing is logged by ESYS. */
+/* A persistent object that is there: key_missing without asking for its public part, so that nothing is logged by ESYS. ESYS has
+ * one record of a handle: who closes it closes it for a key that is open at that handle too. */
 MUST_USE result tpm_persistent(struct tpm *t, uint32_t handle, ESYS_TR *ret);
 /* Reads handles of one type that are in the chip, at most max of them. */
 MUST_USE result tpm_handles_of(struct tpm *t, uint32_t first, uint32_t max, TPML_HANDLE *ret);
@@ -76,8 +79,11 @@ MUST_USE result tpm_salted_session(struct tpm *t, ESYS_TR salt_key, struct tpm_t
 MUST_USE result tpm_encrypt(struct tpm *t, ESYS_TR session, TPMA_SESSION which); /* the parameters of the next command */
 MUST_USE result tpm_persist(struct tpm *t, ESYS_TR object, ESYS_TR session, uint32_t handle);
 
-/* tpm_nv.c: an index that is there; counter_missing without asking for its public part. */
+/* tpm_nv.c: an index that is there; counter_missing without asking for its public part. ESYS has one record of an index, however
+ * often it is opened, so one that is kept isn't closed. */
 MUST_USE result tpm_nv_open(struct tpm *t, uint32_t index, ESYS_TR *ret);
+MUST_USE result tpm_nv_keep(struct tpm *t, uint32_t index, ESYS_TR *ret); /* one at a time; not to be closed */
+void tpm_nv_close(struct tpm *t, ESYS_TR tr);
 
 void tpm_pcr_select(uint32_t mask, TPML_PCR_SELECTION *ret); /* of the SHA-256 bank */
 #endif

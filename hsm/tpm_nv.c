@@ -25,15 +25,33 @@ result tpm_nv_open(struct tpm *t, uint32_t index, ESYS_TR *ret)
     return tpm_result(Esys_TR_FromTPMPublic(t->esys, index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ret));
 }
 
-/* An index by scope: only ESYS's record of it is closed. */
+void tpm_nv_close(struct tpm *t, ESYS_TR tr)
+{
+    if (tr != ESYS_TR_NONE && tr != t->kept)
+        (void)Esys_TR_Close(t->esys, &tr);
+}
+
+result tpm_nv_keep(struct tpm *t, uint32_t index, ESYS_TR *ret)
+{
+    if (t->kept == ESYS_TR_NONE || t->kept_index != index) {
+        ESYS_TR tr, before = t->kept;
+        TRY(tpm_nv_open(t, index, &tr));
+        t->kept = tr;
+        t->kept_index = index;
+        tpm_nv_close(t, before);
+    }
+    *ret = t->kept;
+    return OK;
+}
+
+/* An index by scope. */
 struct nv {
     struct tpm *tpm;
     ESYS_TR tr;
 };
 static void nv_close(struct nv *n)
 {
-    if (n->tr != ESYS_TR_NONE)
-        (void)Esys_TR_Close(n->tpm->esys, &n->tr);
+    tpm_nv_close(n->tpm, n->tr);
 }
 #define AUTO_NV __attribute__((cleanup(nv_close))) struct nv
 
@@ -173,7 +191,9 @@ result tpm_nv_undefine(struct tpm *t, uint32_t index)
         return OK;
     TRY(r);
     TRY(tpm_result(Esys_NV_UndefineSpace(t->esys, ESYS_TR_RH_OWNER, n.tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE)));
-    n.tr = ESYS_TR_NONE; /* gone with the index */
+    if (t->kept == n.tr)
+        t->kept = ESYS_TR_NONE;
+    n.tr = ESYS_TR_NONE; /* ESYS's record went with the index */
     return OK;
 }
 

@@ -1,5 +1,5 @@
-/* slow_tpm LISTEN TPM MS: a TPM at the socket LISTEN that takes MS milliseconds longer over each command than the one at TPM. One
- * user at a time, as with swtpm. It ends with its parent. */
+/* slow_tpm LISTEN TPM MS [LOG]: a TPM at the socket LISTEN that takes MS milliseconds longer over each command than the one at TPM.
+ * One user at a time, as with swtpm. It ends with its parent. Each command's code (TPM 2.0 Part 2, TPM_CC) is a line of LOG. */
 #include "config.h"
 
 #include "base/bytes.h"
@@ -44,33 +44,38 @@ static bool read_all(int fd, uint8_t *to, size_t n)
 }
 
 /* One whole command or response. */
-static bool pass(int from, int to)
+static bool pass(int from, int to, FILE *log)
 {
     uint8_t bytes[MESSAGE_MAX];
     struct reader r = reader_of(SPAN(bytes));
     uint16_t tag;
-    uint32_t size;
+    uint32_t size, code;
     if (!read_all(from, bytes, HEADER_SIZE) || !is_ok(read_u16(&r, &tag)) || !is_ok(read_u32(&r, &size)) || size < HEADER_SIZE ||
         size > sizeof bytes || !read_all(from, bytes + HEADER_SIZE, size - HEADER_SIZE))
         return false;
+    if (log && is_ok(read_u32(&r, &code))) {
+        fprintf(log, "%08x\n", (unsigned)code);
+        fflush(log);
+    }
     return send(to, bytes, size, MSG_NOSIGNAL) == (ssize_t)size;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 4)
+    if (argc != 4 && argc != 5)
         return 2;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     int listener = socket_at(argv[1], true), ms = atoi(argv[3]);
-    if (listener < 0)
+    FILE *log = argc == 5 ? fopen(argv[4], "a") : NULL;
+    if (listener < 0 || (argc == 5 && !log))
         return 1;
     puts("ready");
     fflush(stdout);
     for (;;) {
         int user = accept(listener, NULL, NULL), tpm = socket_at(argv[2], false);
-        while (user >= 0 && tpm >= 0 && pass(user, tpm)) {
+        while (user >= 0 && tpm >= 0 && pass(user, tpm, log)) {
             poll(NULL, 0, ms);
-            if (!pass(tpm, user))
+            if (!pass(tpm, user, NULL))
                 break;
         }
         if (user >= 0)

@@ -19,8 +19,8 @@ hsm_clean() {
 } 2>/dev/null
 trap hsm_clean EXIT
 
-start_driver() {
-    coproc DRV { exec "$DRIVER"; }
+start_driver() { # with the driver's arguments
+    coproc DRV { exec "$DRIVER" "$@"; }
     # shellcheck disable=SC2153
     DRIVER_PID=$DRV_PID TO_DRIVER=${DRV[1]} FROM_DRIVER=${DRV[0]}
 }
