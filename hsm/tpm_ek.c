@@ -244,7 +244,9 @@ result tpm_activate(struct tpm *t, enum tpm_ek_kind kind, struct hsm_key *attest
         TRY(policy_a(t, &session));
     ESYS_TR by = rows[kind].by_policy ? session.tr : ESYS_TR_PASSWORD;
     result r = tpm_result(Esys_ActivateCredential(t->esys, ak->tr, e.tr, ESYS_TR_PASSWORD, by, ESYS_TR_NONE, &id, &seed, &found));
-    if (code_of(r) == E_tpm_refused)
+    /* libtpms answers TPM_RC_FAILURE to a seed that is for another RSA key, and is well after it; a chip that isn't says so again.
+     */
+    if (code_of(r) == E_tpm_refused || (foreign_of(r) == FOREIGN_TSS2 && foreign_code(r) == TPM2_RC_FAILURE))
         return fail_foreign(E_activation_failed, foreign_of(r), foreign_code(r));
     TRY(r);
     return buf_put(ret_secret, (struct span){ found->buffer, found->size });

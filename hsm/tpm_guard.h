@@ -37,9 +37,9 @@ MUST_USE result tpm_guard_approve(struct tpm_guard *g, const struct tpm_approval
 /* Starts the session that waits for a lease; its nonce is what a verifier signs. It is kept out of the chip's loaded sessions.
  * Another call drops the first one's. */
 MUST_USE result tpm_guard_lease_begin(struct tpm_guard *g, uint8_t ret_nonce[LEASE_NONCE_SIZE]);
-/* The verifier's signature over SHA-256(nonce || be32(-seconds) || ref) (Part 3, TPM2_PolicySigned) gives a ticket, which arms sessions
- * until `seconds` after lease_begin. The waiting session is used up, also by a failure. lease_invalid: the chip refused the
- * signature, or no session waits; the lease that is held stays then. approval_missing: whose key it is isn't known. */
+/* The verifier's signature over SHA-256(nonce || be32(-seconds) || ref) (Part 3, TPM2_PolicySigned) gives a ticket, which arms
+ * sessions until `seconds` after lease_begin. The waiting session is used up, also by a failure. lease_invalid: the chip refused
+ * the signature, or no session waits; the lease that is held stays then. approval_missing: whose key it is isn't known. */
 MUST_USE result tpm_guard_lease_end(struct tpm_guard *g, uint32_t seconds, const uint8_t signature[SIGNATURE_SIZE]);
 
 /* Arms one session that isn't; *ret_armed says whether one was. approval_missing, lease_missing, lease_over, epoch_not_approved

@@ -4,7 +4,8 @@ tests_int_hsm_driver_SOURCES = tests/int/hsm_driver.c
 tests_int_hsm_driver_CFLAGS = $(AM_CFLAGS) $(P11KIT_CFLAGS)
 tests_int_hsm_driver_LDADD = libattest.a $(HSM_LIBS) $(BASE_LIBS)
 check_PROGRAMS += tests/int/approved_driver
-tests_int_approved_driver_SOURCES = tests/int/approved_driver.c
+tests_int_approved_driver_SOURCES = tests/int/approved_driver.c tests/int/approved_driver.h tests/int/approved_attack.c \
+	tests/int/approved_ek.c
 tests_int_approved_driver_CFLAGS = $(AM_CFLAGS) $(TSS_CFLAGS)
 tests_int_approved_driver_LDADD = libattest.a $(TESTKEY_LIBS) $(HSM_LIBS) $(BASE_LIBS)
 hsm_tests = tests/int/hsm-tpm tests/int/hsm-approved tests/int/hsm-ek tests/int/hsm-tpm-lost tests/int/hsm-pkcs11 tests/int/hsm-tpm2-pkcs11 tests/int/tpm-soak

@@ -11,47 +11,7 @@
 
 #include "attest/policy_digest.h"
 #include "base/clock.h"
-#include "hsm/tpm_guard_internal.h"
-#include "tests/unit/testkey.h"
-
-#define AK 0x81010100
-#define RECORD 0x81010101
-#define PIN 0x81010102
-#define COUNTER 0x01500a01
-#define ANCHOR 0x01500a02
-#define MEASURED 12
-#define EPOCH_PCR 13
-#define ORIGIN "d/i"
-#define WORDS_MAX 4
-
-enum who { AUTHORITY, VERIFIER, THIEF, PEOPLE };
-
-struct driver {
-    const char *folder; /* of the blobs */
-    struct testkey *person[PEOPLE];
-    struct tpm *tpm;
-    struct tpm_guard *guard;
-    struct hsm_key *ak, *key;
-    uint8_t nonce[LEASE_NONCE_SIZE];
-    int64_t lease_ends; /* by our clock */
-    ESYS_TR half; /* a session that was satisfied in part */
-    TPM2B_TIMEOUT timeout;
-    TPMT_TK_AUTH ticket;
-    TPMT_TK_VERIFIED approval;
-    char *word[WORDS_MAX];
-    unsigned words;
-    char note[256];
-};
-
-static bool said(const struct driver *d, unsigned at, const char *word)
-{
-    return d->words > at && !strcmp(d->word[at], word);
-}
-
-static uint32_t number(const struct driver *d, unsigned at, uint32_t standard)
-{
-    return d->words > at ? (uint32_t)strtoul(d->word[at], NULL, 0) : standard;
-}
+#include "tests/int/approved_driver.h"
 
 static struct pubkey *public_of(const struct driver *d, enum who who)
 {
@@ -146,7 +106,9 @@ static result do_provision(struct driver *d)
 static result do_approve(struct driver *d)
 {
     struct digest pcr[TPM_PCRS], hash;
-    struct approved_state s = { .pcr = MEASURED, .lease = public_of(d, said(d, 1, "other-lease") ? THIEF : VERIFIER) };
+    struct approved_state s = {
+        .pcr = MEASURED, .lease = public_of(d, said(d, 1, "other-lease") ? THIEF : VERIFIER), .ref = d->guard->ref
+    };
     TRY(tpm_pcr_read(d->tpm, 1u << MEASURED, pcr));
     TRY(tpm_counter_read(d->tpm, COUNTER, &s.counter, s.counter_name));
     s.pcr_value = pcr[MEASURED];
@@ -172,30 +134,29 @@ static result do_begin(struct driver *d)
     return tpm_guard_lease_begin(d->guard, d->nonce);
 }
 
-/* What the verifier signs (TPM 2.0 Part 3, TPM2_PolicySigned, aHash): nonce and be32(-seconds). */
-static void lease_message(const struct driver *d, uint32_t seconds, uint8_t message[LEASE_NONCE_SIZE + 4])
+/* What the verifier signs (TPM 2.0 Part 3, TPM2_PolicySigned, aHash): nonce, be32(-seconds), policyRef. */
+static result lease_message(const struct driver *d, uint32_t seconds, const struct digest *ref, struct buf *out)
 {
-    uint32_t expiration = -seconds;
-    for (unsigned i = 0; i < LEASE_NONCE_SIZE; i++)
-        message[i] = d->nonce[i];
-    for (unsigned i = 0; i < 4; i++)
-        message[LEASE_NONCE_SIZE + i] = (uint8_t)(expiration >> (24 - 8 * i));
+    TRY(buf_put(out, SPAN(d->nonce)));
+    TRY(buf_u32(out, -seconds));
+    return buf_put(out, digest_span(ref));
 }
 
-/* end SECONDS [thief|other-nonce|longer] */
+/* end SECONDS [thief|other-nonce|other-tpm|longer] */
 static result do_end(struct driver *d)
 {
-    uint8_t message[LEASE_NONCE_SIZE + 4], raw[SIGNATURE_SIZE];
-    struct digest hash, same;
+    AUTO_BUF message = BUF(256);
+    uint8_t raw[SIGNATURE_SIZE];
     uint32_t seconds = number(d, 1, 30);
-    if (said(d, 2, "other-nonce"))
-        d->nonce[31] ^= 1;
-    lease_message(d, seconds, message);
-    TRY(lease_hash(d->nonce, seconds, &hash));
-    same = sha256(SPAN(message));
+    struct digest hash, same, ref = d->guard->ref;
+    d->nonce[31] ^= said(d, 2, "other-nonce");
+    ref.b[0] ^= said(d, 2, "other-tpm");
+    TRY(lease_message(d, seconds, &ref, &message));
+    TRY(lease_hash(d->nonce, seconds, &ref, &hash));
+    same = sha256(buf_span(&message));
     if (!digest_equal(&hash, &same))
         return fail(E_invariant);
-    testkey_sign(d->person[said(d, 2, "thief") ? THIEF : VERIFIER], SPAN(message), raw);
+    testkey_sign(d->person[said(d, 2, "thief") ? THIEF : VERIFIER], buf_span(&message), raw);
     d->lease_ends += 1000 * (int64_t)seconds;
     return tpm_guard_lease_end(d->guard, seconds + said(d, 2, "longer"), raw);
 }
@@ -252,97 +213,6 @@ static result do_soak(struct driver *d)
     return OK;
 }
 
-static TSS2_RC sign_with(const struct driver *d, ESYS_TR session)
-{
-    const struct tpm_key *k = (const struct tpm_key *)d->key;
-    const TPM2B_DIGEST digest = { .size = DIGEST_SIZE };
-    const TPMT_SIG_SCHEME own_scheme = { .scheme = TPM2_ALG_NULL };
-    const TPMT_TK_HASHCHECK no_ticket = { .tag = TPM2_ST_HASHCHECK, .hierarchy = TPM2_RH_NULL };
-    AUTO_ESYS TPMT_SIGNATURE *signature = NULL;
-    return Esys_Sign(d->tpm->esys, k->tr, session, ESYS_TR_NONE, ESYS_TR_NONE, &digest, &own_scheme, &no_ticket, &signature);
-}
-
-/* The chip, asked directly with each armed session as it is: ok where one of them signs, else what it said to the first. */
-static result do_raw_sign(struct driver *d)
-{
-    result r = fail(E_not_found);
-    for (unsigned i = 0; i < GUARD_SESSIONS; i++) {
-        struct guard_session *s = &d->guard->session[i];
-        if (!s->armed)
-            continue;
-        result now = tpm_result(sign_with(d, s->tr));
-        s->armed = !is_ok(now);
-        r = code_of(r) == E_not_found || is_ok(now) ? now : r;
-    }
-    return r;
-}
-
-/* Without a session: the empty authorization, which serves a key without policy. */
-static result do_password_sign(struct driver *d)
-{
-    return tpm_result(sign_with(d, ESYS_TR_PASSWORD));
-}
-
-/* Without the guard's word: the chip's own commands, in another order where `nv_first`, as far as `all`. */
-static TSS2_RC half_pcr(struct driver *d)
-{
-    const TPM2B_DIGEST any = { 0 };
-    TPML_PCR_SELECTION pcrs;
-    tpm_pcr_select(1u << MEASURED, &pcrs);
-    return Esys_PolicyPCR(d->tpm->esys, d->half, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &any, &pcrs);
-}
-
-static TSS2_RC half_nv(struct driver *d)
-{
-    TPM2B_OPERAND operand = { .size = 8 };
-    const struct tpm_guard *g = d->guard;
-    const ESYS_TR counter = d->tpm->kept;
-    for (unsigned i = 0; i < 8; i++)
-        operand.buffer[i] = (uint8_t)(g->approved_counter >> (56 - 8 * i));
-    return Esys_PolicyNV(
-        d->tpm->esys, counter, counter, d->half, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &operand, 0, TPM2_EO_EQ);
-}
-
-/* half pcr-nv|nv|pcr: satisfied so far. */
-static result do_half(struct driver *d)
-{
-    AUTO_TRANSIENT session = TPM_TRANSIENT(d->tpm);
-    TRY(tpm_policy_session(d->tpm, ESYS_TR_NONE, &session));
-    d->half = session.tr;
-    session.tr = ESYS_TR_NONE;
-    if (!said(d, 1, "nv"))
-        TRY(tpm_result(half_pcr(d)));
-    return said(d, 1, "pcr") ? OK : tpm_result(half_nv(d));
-}
-
-static result finish(struct driver *d)
-{
-    const struct tpm_guard *g = d->guard;
-    const TPM2B_DIGEST no_digest = { 0 };
-    TPM2B_DIGEST policy = { .size = DIGEST_SIZE };
-    TPM2B_NONCE no_ref = { 0 }, ref = { .size = DIGEST_SIZE };
-    if (said(d, 1, "nv"))
-        TRY(tpm_result(half_pcr(d)));
-    if (said(d, 1, "pcr"))
-        TRY(tpm_result(half_nv(d)));
-    TRY(tpm_result(Esys_PolicyTicket(d->tpm->esys, d->half, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &g->timeout, &no_digest,
-        &no_ref, &g->lessor.name, &g->ticket)));
-    TRY(span_copy(digest_span(&g->policy), policy.buffer, DIGEST_SIZE));
-    TRY(span_copy(digest_span(&g->ref), ref.buffer, DIGEST_SIZE));
-    TRY(tpm_result(Esys_PolicyAuthorize(
-        d->tpm->esys, d->half, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &policy, &ref, &g->authority.name, &g->approval)));
-    return tpm_result(sign_with(d, d->half));
-}
-
-/* finish pcr-nv|nv|pcr: the rest of it, and a signature. */
-static result do_finish(struct driver *d)
-{
-    AUTO_TRANSIENT session = { .tpm = d->tpm, .tr = d->half };
-    result r = finish(d);
-    d->half = ESYS_TR_NONE;
-    return r;
-}
-
 static result do_increment(struct driver *d)
 {
     return tpm_counter_increment(d->tpm, COUNTER);
@@ -361,27 +231,6 @@ static result do_bump(struct driver *d)
     const struct digest x = sha256(span_text("epoch"));
     TRY(do_increment(d));
     return tpm_pcr_extend(d->tpm, EPOCH_PCR, &x);
-}
-
-static result do_steal(struct driver *d)
-{
-    d->timeout = d->guard->timeout;
-    d->ticket = d->guard->ticket;
-    d->approval = d->guard->approval;
-    return OK;
-}
-
-/* plant lease|approval: what was stolen before, in the place of what this guard has. */
-static result do_plant(struct driver *d)
-{
-    if (said(d, 1, "approval")) {
-        d->guard->approval = d->approval;
-        return OK;
-    }
-    d->guard->timeout = d->timeout;
-    d->guard->ticket = d->ticket;
-    d->guard->lease = LEASE_HELD;
-    return OK;
 }
 
 static result do_disarm(struct driver *d)
@@ -521,6 +370,8 @@ static const struct {
     { "pcrs", 1, do_pcrs },
     { "evict", 2, do_evict },
     { "quote", 1, do_quote },
+    { "ek", 2, do_ek },
+    { "activate", 2, do_activate },
 };
 
 static result run(struct driver *d, char *line)
