@@ -11,7 +11,7 @@ tests_unit_test_keeper_memory_LDADD = $(BASE_LIBS)
 
 # A real keeper, and around it a test that plays the other processes.
 check_LIBRARIES += tests/int/libkeeperroom.a
-tests_int_libkeeperroom_a_SOURCES = src/child/child.c tests/int/keeper_make.c tests/int/keeper_room.c tests/int/keeper_room.h
+tests_int_libkeeperroom_a_SOURCES = src/child/child.c tests/int/keeper_make.c tests/int/keeper_verifier.c tests/int/keeper_room.c tests/int/keeper_room.h
 KEEPER_TEST_LIBS = tests/int/libkeeperroom.a tests/unit/libpolicyworld.a $(TESTKEY_LIBS) $(HSM_LIBS) libattest.a libpolicy.a libentry.a \
 	libmerkle.a liblink.a libsebconfig.a $(BASE_LIBS)
 check_PROGRAMS += tests/int/test_keeper_fallen_core

@@ -126,7 +126,7 @@ struct keeper_mint_key { /* mint_key.c */
     int64_t again_ms; /* after a failure: not before */
     struct mint_key_work making;
     struct keeper_work adopting;
-    bool unseal_wanted; /* the HSM is to be opened */
+    bool unseal_wanted, unseal_under_way; /* the HSM is to be opened */
     struct unseal_work unsealing;
     struct sign_work stating; /* the record key's statement of an HSM's key */
     struct digest stated; /* that key's thumbprint */

@@ -160,6 +160,7 @@ result chip_failed(struct keeper *k, const char *what, result r)
     k->chip_again_ms = clock_mono_ms() + (k->chip_lost || code_of(r) != E_tpm_unavailable ? AGAIN_MS : 0);
     k->chip_lost = true;
     k->chip_health = r;
+    k->mint_key.unseal_wanted = k->mint_key.unseal_under_way = false;
     k->mint_key.moving = false; /* opened anew, the chip finds the key that is recorded */
     TRY(mint_refuse_waiting(k, code_of(r)));
     TRY(approval_lost(k, code_of(r)));
@@ -254,7 +255,7 @@ static void hsm_turn(struct keeper *k, int64_t now_ms)
         return;
     if (hsm_has_token(k->hsm))
         hsm_open(k->hsm, NULL);
-    else
+    else if (!k->mint_key.unseal_under_way)
         k->mint_key.unseal_wanted = true;
 }
 
@@ -267,6 +268,6 @@ result keys_turn(struct keeper *k, int64_t now_ms)
 int64_t keys_due_ms(const struct keeper *k)
 {
     int64_t chip = k->chip_lost && !chip_is_busy(k->chip) ? k->chip_again_ms : INT64_MAX;
-    int64_t hsm = hsm_waits(k) && !k->mint_key.unseal_wanted ? k->hsm_again_ms : INT64_MAX;
+    int64_t hsm = hsm_waits(k) && !k->mint_key.unseal_wanted && !k->mint_key.unseal_under_way ? k->hsm_again_ms : INT64_MAX;
     return chip < hsm ? chip : hsm;
 }

@@ -34,36 +34,16 @@ static result explained(struct span log, unsigned pcr, const struct digest *valu
     return OK;
 }
 
-struct events {
-    unsigned n;
-    struct digest event[CEL_NAMES_MAX];
-};
-
-/* What differs, in the order of the names. */
-static result append_missing(
-    struct buf *log, unsigned pcr, const struct cel_state *before, const struct cel_state *present, struct events *ret)
-{
-    ret->n = 0;
-    for (unsigned i = 0; i < present->n; i++) {
-        const struct cel_value *v = &present->value[i];
-        const struct digest *was = cel_find(before, v->name);
-        if (was && digest_equal(was, &v->digest))
-            continue;
-        TRY(cel_append(log, pcr, v->name, &v->digest, &ret->event[ret->n]));
-        ret->n++;
-    }
-    return OK;
-}
-
-static result extend(struct tpm *t, const struct config *c, struct span log, const struct events *e, struct digest *ret_value)
+static result extend(
+    struct tpm *t, const struct config *c, struct span log, const struct digest *event, unsigned n, struct digest *ret_value)
 {
     AUTO_BUF path = BUF(512);
     struct digest wanted, has;
     struct cel_state state;
     TRY(config_state_path(c, EVENT_LOG, &path));
     TRY(file_write((const char *)path.p, log, EVENT_LOG_MODE, true));
-    for (unsigned i = 0; i < e->n; i++)
-        TRY(tpm_pcr_extend(t, (unsigned)c->measured_pcr, &e->event[i]));
+    for (unsigned i = 0; i < n; i++)
+        TRY(tpm_pcr_extend(t, (unsigned)c->measured_pcr, &event[i]));
     TRY(cel_replay(log, (unsigned)c->measured_pcr, &wanted, &state));
     TRY(read_pcr(t, c, &has));
     *ret_value = has;
@@ -73,16 +53,14 @@ static result extend(struct tpm *t, const struct config *c, struct span log, con
 result measure(struct tpm *t, const struct config *c, const struct cel_state *present, struct buf *log, struct digest *ret_value)
 {
     const unsigned pcr = (unsigned)c->measured_pcr;
-    struct digest value, replayed;
-    struct cel_state before;
-    struct events missing;
+    struct digest value, event[CEL_NAMES_MAX];
+    unsigned events;
     size_t n;
     TRY(read_pcr(t, c, &value));
     *ret_value = value;
     TRY(read_log(c, log));
     TRY(explained(buf_span(log), pcr, &value, &n));
     log->n = n; /* what is behind was written and never extended */
-    TRY(cel_replay(buf_span(log), pcr, &replayed, &before));
-    TRY(append_missing(log, pcr, &before, present, &missing));
-    return missing.n ? extend(t, c, buf_span(log), &missing, ret_value) : OK;
+    TRY(cel_advance(log, pcr, present, event, &events));
+    return events ? extend(t, c, buf_span(log), event, events, ret_value) : OK;
 }

@@ -63,20 +63,25 @@ static result hold_record(const struct keeper *k, uint64_t index, enum call_use 
     return log_quote_is_stale(k, clock_mono_ms()) ? fail(E_quote_stale) : OK;
 }
 
+/* Whether the keys can be used, and are the epoch's. */
+static result hold_state(const struct keeper *k)
+{
+    if (k->log.state != LOG_SERVES)
+        return fail(E_log_rolled_back);
+    TRY(k->state.obstacle);
+    TRY(k->hsm_health);
+    return approval_is_for_epoch(k) && mint_key_is_current(k) ? OK : fail(E_epoch_not_approved);
+}
+
 static result prepare(struct keeper *k, const struct mint_message *m, struct minting *to)
 {
     struct remembered *r;
     /* Nothing is minted without the record key, wherever the mint key is. */
     if (k->chip_lost)
         return k->chip_health;
-    if (k->log.state != LOG_SERVES)
-        return fail(E_log_rolled_back);
-    TRY(k->state.obstacle);
-    TRY(k->hsm_health);
-    if (k->grounds.has_epoch && (!approval_is_for_epoch(k) || !mint_key_is_current(k)))
-        return fail(E_epoch_not_approved);
     TRY(find_entry(k, m->index, &r));
     TRY(warrant_judge(&k->grounds, clock_utc_ms(), r, m, &to->warrant));
+    TRY(hold_state(k));
     TRY(hold_record(k, m->index, to->warrant.use));
     to->input = BUF(CREDENTIAL_TEXT_MAX);
     TRY(jws_signing_input(k->instance.key[ROLE_MINT], TYP_CREDENTIAL, buf_span(&to->warrant.claims), &to->input));

@@ -72,6 +72,7 @@ static result turn_hsm(struct keeper *k, int64_t now_ms)
     struct keeper_mint_key *m = &k->mint_key;
     if (m->unseal_wanted && state_usable(k)) {
         m->unseal_wanted = false;
+        m->unseal_under_way = true;
         chip_give(k->chip, &m->unsealing.work, WORK_UNSEAL);
         return OK;
     }
@@ -153,13 +154,14 @@ result mint_key_unsealed(struct keeper *k)
     AUTO_SECRET *pin = w->pin;
     bool done;
     w->pin = NULL;
+    k->mint_key.unseal_under_way = false;
     if (code_of(w->work.r) == E_key_missing || code_of(w->work.r) == E_key_other_policy ||
         code_of(w->work.r) == E_key_without_policy) {
         hsm_failed(k, "the HSM's PIN in the TPM", w->work.r);
         return OK;
     }
     TRY(state_outcome(k, "the HSM's PIN in the TPM", w->work.r, &done));
-    if (done && hsm_is_idle(k->hsm)) {
+    if (done && hsm_is_idle(k->hsm) && !hsm_has_token(k->hsm)) {
         hsm_open(k->hsm, pin);
         pin = NULL;
     }

@@ -2,19 +2,29 @@
 
 #include "tests/int/keeper_room.h"
 
+#include "attest/policy_digest.h"
+
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Documents. */
 
-void document_sign(struct document *d, struct testkey *key, const char *typ, const json_t *payload)
+void document_sign_text(struct document *d, struct testkey *key, const char *typ, struct span payload)
 {
     AUTO_BUF jws = BUF(JWS_TEXT_MAX);
     *d = (struct document){ .text = BUF(JWS_PAYLOAD_MAX), .arena = BUF(JWS_TEXT_MAX) };
-    must_ok(json_canonical(payload, &d->text), "canonical form");
+    must_ok(buf_put(&d->text, payload), "payload");
     testkey_jws(&key, 1, typ, buf_span(&d->text), &jws);
     must_ok(jws_parse_text(buf_span(&jws), &d->arena, &d->jws), "JWS");
     d->digest = sha256(buf_span(&d->text));
+}
+
+void document_sign(struct document *d, struct testkey *key, const char *typ, const json_t *payload)
+{
+    AUTO_BUF text = BUF(JWS_PAYLOAD_MAX);
+    must_ok(json_canonical(payload, &text), "canonical form");
+    document_sign_text(d, key, typ, buf_span(&text));
 }
 
 void document_free(struct document *d)
@@ -96,6 +106,8 @@ struct entry room_decision(struct room *r, const struct document *certificate)
     d->iat = e.time / 1000;
     d->exp = d->iat + 10;
     d->mint_key = *pubkey_thumbprint(r->instance.key[ROLE_MINT]);
+    d->has_attestation = r->has_result;
+    d->attestation = r->result;
     return e;
 }
 
@@ -112,6 +124,8 @@ struct entry room_read(struct room *r, const struct document *certificate)
     d->iat = e.time / 1000;
     d->exp = d->iat + 10;
     d->mint_key = *pubkey_thumbprint(r->instance.key[ROLE_MINT]);
+    d->has_attestation = r->has_result;
+    d->attestation = r->result;
     d->decision = NO_INDEX;
     return e;
 }
@@ -133,30 +147,83 @@ static void take_public(struct room *r, enum key_role role, struct hsm_key *key)
     hsm_close(key);
 }
 
+/* What an earlier room left: its keys are under another policy key. */
+static void clear_tpm(struct room *r, struct tpm *t)
+{
+    static const char *const pem[] = { "record.pem", "mint.pem" };
+    const uint32_t handle[] = { r->config->handle_record, r->config->handle_mint, r->config->handle_mint_other,
+        r->config->handle_pin };
+    for (unsigned i = 0; i < sizeof handle / sizeof handle[0]; i++)
+        if (handle[i])
+            must_ok(tpm_evict(t, handle[i]), "evict");
+    must_ok(tpm_nv_undefine(t, r->config->nv_epoch), "counter");
+    must_ok(tpm_nv_undefine(t, r->config->nv_anchor), "anchor");
+    for (unsigned i = 0; i < 2; i++) {
+        char path[256];
+        snprintf(path, sizeof path, "%s/%s", r->work, pem[i]);
+        unlink(path);
+    }
+}
+
+static void provision_key(
+    struct room *r, struct tpm *t, enum tpm_role role, uint32_t handle, const char *pem, const struct digest *policy)
+{
+    char path[256];
+    bool made;
+    snprintf(path, sizeof path, "%s/%s", r->work, pem);
+    must_ok(tpm_provision(t, role, handle, path, policy, &made), pem);
+}
+
+/* The policyRef of this instance's approvals, with the guard that it gives. */
+static struct tpm_guard *guard_for(struct room *r, struct tpm *t, const struct hsm_key *attestation)
+{
+    struct tpm_guard *g;
+    struct digest ref;
+    uint8_t name[TPM_NAME_SIZE];
+    must_ok(tpm_key_name(attestation, name), "name");
+    must_ok(policy_ref("prod.example/b1", name, &ref), "ref");
+    must_ok(tpm_guard_new(t, testkey_public(r->policy_key), (unsigned)r->config->measured_pcr, r->config->nv_epoch, &g), "guard");
+    must_ok(tpm_guard_ref(g, &ref), "ref");
+    return g;
+}
+
+static void seal_pin(struct room *r, struct tpm *t, const struct digest *policy)
+{
+    struct secret *pin;
+    must_ok(secret_from_file(r->config->pin_file, &pin), "PIN");
+    must_ok(tpm_seal(t, r->config->handle_pin, policy, pin, true), "PIN");
+    secret_free(pin);
+}
+
 static void provision_tpm(struct room *r)
 {
-    static const char *const pem[] = { "attestation.pem", "record.pem", "mint.pem" };
-    const uint32_t handle[] = { r->config->handle_attestation, r->config->handle_record, r->config->handle_mint };
+    const struct config *c = r->config;
     struct tpm *t;
     struct hsm_key *attestation, *key;
     int fd;
+    bool made;
     enum tpm_transport transport;
     must_ok(tpm_connect(r->tpm, &fd, &transport), "TPM");
     must_ok(tpm_open(fd, transport, &t), "TPM");
-    for (unsigned i = 0; i < (r->mint_in_hsm ? 2u : 3u); i++) {
-        char path[256];
-        bool made;
-        snprintf(path, sizeof path, "%s/%s", r->work, pem[i]);
-        must_ok(tpm_provision(t, (enum tpm_role)i, handle[i], path, NULL, &made), pem[i]);
-    }
-    must_ok(tpm_attestation_key(t, handle[0], &attestation), "attestation key");
-    must_ok(tpm_signing_key(t, handle[1], attestation, NULL, &key), "record key");
+    clear_tpm(r, t);
+    provision_key(r, t, TPM_ATTESTATION, c->handle_attestation, "attestation.pem", NULL);
+    must_ok(tpm_attestation_key(t, c->handle_attestation, &attestation), "attestation key");
+    struct tpm_guard *g = guard_for(r, t, attestation);
+    const struct digest *policy = tpm_guard_key_policy(g);
+    provision_key(r, t, TPM_RECORD, c->handle_record, "record.pem", policy);
+    must_ok(tpm_signing_key(t, c->handle_record, attestation, g, &key), "record key");
     take_public(r, ROLE_RECORD, key);
-    if (!r->mint_in_hsm) {
-        must_ok(tpm_signing_key(t, handle[2], attestation, NULL, &key), "mint key");
+    if (r->mint_in_hsm) {
+        seal_pin(r, t, policy);
+    } else {
+        provision_key(r, t, TPM_MINT, c->handle_mint, "mint.pem", policy);
+        must_ok(tpm_signing_key(t, c->handle_mint, attestation, g, &key), "mint key");
         take_public(r, ROLE_MINT, key);
     }
+    must_ok(tpm_counter_define(t, c->nv_epoch, &made), "counter");
+    must_ok(tpm_anchor_define(t, c->nv_anchor, policy, &made), "anchor");
     take_public(r, ROLE_ATTESTATION, attestation);
+    tpm_guard_free(g);
     tpm_close(t);
 }
 
@@ -221,6 +288,10 @@ void room_make(struct room *r, struct checks *c, const char *work, const char *p
     r->config_text = BUF(CONFIG_MAX);
     r->note = BUF(NOTE_MAX);
     r->call.fields = BUF(LINK_PACKET_MAX);
+    r->evidence = BUF(LINK_PACKET_MAX);
+    r->state = BUF(LINK_PACKET_MAX);
+    r->seen = log_state_empty();
+    r->instance.mint_epoch = -1;
     for (unsigned i = 0; i <= CHILDREN; i++)
         r->measured[i] = sha256(span_text(child_program(i)));
     world_new(&r->w);
@@ -250,4 +321,6 @@ void room_free(struct room *r)
     buf_free(&r->config_text);
     buf_free(&r->note);
     buf_free(&r->call.fields);
+    buf_free(&r->evidence);
+    buf_free(&r->state);
 }

@@ -27,7 +27,7 @@ void must_ok(result r, const char *what)
 
 /* What the keeper sends. */
 
-static void hold(struct room *r, bool holds, const char *what)
+void room_hold(struct room *r, bool holds, const char *what)
 {
     if (!holds) {
         r->wrong++;
@@ -51,10 +51,46 @@ static void got_keys(struct room *r, struct span fields)
         struct digest kid;
         must_ok(json_object_at(keys, names[i], &key), names[i]);
         must_ok(json_digest_at(key, "kid", &kid), "kid");
-        hold(r, digest_equal(&kid, pubkey_thumbprint(r->instance.key[i])), "KEYS holds the keys that init recorded");
+        room_hold(r, digest_equal(&kid, pubkey_thumbprint(r->instance.key[i])), "KEYS holds the keys that are recorded");
         must_ok(json_bytes_at(key, "evidence", 65536, &evidence), "evidence");
     }
     r->has_run = true;
+    r->keys_told++;
+    const json_t *anchor = json_object_get(o, "anchor");
+    r->has_anchor = json_is_object(anchor);
+    if (r->has_anchor) {
+        int64_t size;
+        must_ok(json_int(anchor, "size", 0, JSON_INT_MAX, &size), "size");
+        must_ok(json_digest_at(anchor, "root", &r->anchor.root), "root");
+        r->anchor.size = (uint64_t)size;
+    }
+}
+
+/* A mint key of a new epoch: what instance.json says by then. */
+static void read_instance_again(struct room *r)
+{
+    struct instance now;
+    must_ok(instance_load(r->config, &now), "instance.json");
+    instance_free(&r->instance);
+    r->instance = now;
+}
+
+static void got_text(struct span fields, struct buf *to)
+{
+    struct span text;
+    must_ok(text_read(fields, &text), "STATE");
+    buf_clear(to);
+    must_ok(buf_put(to, text), "STATE");
+}
+
+static void got_evidence(struct room *r, struct span fields)
+{
+    struct evidence_message m;
+    must_ok(evidence_read(fields, &m), "EVIDENCE");
+    buf_clear(&r->evidence);
+    must_ok(buf_put(&r->evidence, m.json), "EVIDENCE");
+    r->evidence_code = m.code;
+    r->evidences++;
 }
 
 static void got_checkpoint(struct room *r, struct span fields)
@@ -66,8 +102,8 @@ static void got_checkpoint(struct room *r, struct span fields)
     bool good = is_ok(checkpoint_open(m.note, r->instance.key[ROLE_RECORD], &c, &text)) && c.size == m.size &&
                 c.size <= r->frontier.size && span_is(span_text(c.origin), "prod.example/b1") &&
                 digest_equal(&c.root, &r->root[c.size]);
-    hold(r, good, "a checkpoint is the record key's, over the log that was appended");
-    hold(r, c.size >= r->signed_size, "checkpoints only grow");
+    room_hold(r, good, "a checkpoint is the record key's, over the log that was appended");
+    room_hold(r, c.size >= r->signed_size, "checkpoints only grow");
     buf_clear(&r->note);
     must_ok(buf_put(&r->note, m.note), "note");
     r->signed_size = c.size;
@@ -88,7 +124,7 @@ static void got_quote(struct room *r, struct span fields)
                 span_equal(a.extra, digest_span(&qualifying)) &&
                 is_ok(quote_preimage_read(m.preimage, &text, &policy_epoch, &epoch)) && m.size <= r->signed_size &&
                 digest_equal(&text, &r->note_text[m.size]);
-    hold(r, good, "a quote is the attestation key's, over a checkpoint that was sent");
+    room_hold(r, good, "a quote is the attestation key's, over a checkpoint that was sent");
     for (uint64_t size = r->quoted_size; size <= m.size; size++)
         if (r->signed_ms[size]) {
             int64_t late = clock_mono_ms() - r->signed_ms[size];
@@ -107,7 +143,9 @@ static void got_code(struct room *r, const struct message *m)
     case MESSAGE_RESUMED:
         r->resumed++;
         r->resumed_code = code.code;
-        if (code.code == E_ok)
+        r->resumed_bits = code.foreign;
+        r->serving = code.code == E_ok || code.code == E_log_rolled_back;
+        if (r->serving)
             link_phase_set(r->core, PHASE_SERVING);
         break;
     case MESSAGE_LOADED:
@@ -128,8 +166,13 @@ static void got_code(struct room *r, const struct message *m)
 
 static void from_core(struct room *r, const struct message *m)
 {
-    if (m->type == MESSAGE_KEYS)
+    if (m->type == MESSAGE_KEYS) {
+        read_instance_again(r);
         got_keys(r, m->fields);
+    } else if (m->type == MESSAGE_STATE)
+        got_text(m->fields, &r->state);
+    else if (m->type == MESSAGE_EVIDENCE)
+        got_evidence(r, m->fields);
     else if (m->type == MESSAGE_CHECKPOINT)
         got_checkpoint(r, m->fields);
     else if (m->type == MESSAGE_QUOTE)
@@ -160,7 +203,7 @@ static bool drain(struct room *r, struct link *l, void (*take)(struct room *, co
     while (got) {
         result e = link_receive(l, &m, &got);
         if (!is_ok(e)) {
-            hold(r, code_of(e) == E_peer_gone, "the keeper sends only what is legal");
+            room_hold(r, code_of(e) == E_peer_gone, "the keeper sends only what is legal");
             r->gone = true;
             return any;
         }
@@ -203,6 +246,33 @@ void room_send_raw(struct room *r, struct span packet)
 
 /* The core's ways. */
 
+/* Where to find the subtrees of the room's own log. */
+static result leaf_at(void *ctx, unsigned level, uint64_t index, struct digest *ret)
+{
+    const struct room *r = ctx;
+    const uint64_t first = index << level;
+    if (!level) {
+        *ret = r->leaf[index];
+        return OK;
+    }
+    struct frontier f = { .size = 0 };
+    for (uint64_t i = first; i < first + (UINT64_C(1) << level); i++)
+        frontier_append(&f, &r->leaf[i], NULL, NULL);
+    *ret = frontier_root(&f);
+    return OK;
+}
+
+static void room_proof(struct room *r, uint64_t size, struct resume_message *m)
+{
+    struct merkle_source source = { .get = leaf_at, .ctx = r };
+    struct merkle_proof p = { .n = 0 };
+    if (!r->has_anchor || !r->anchor.size || r->anchor.size >= size)
+        return;
+    must_ok(merkle_consistency(&source, r->anchor.size, size, &p), "proof");
+    for (m->proof_n = 0; m->proof_n < p.n; m->proof_n++)
+        m->proof[m->proof_n] = p.hash[m->proof_n];
+}
+
 enum seb_code room_resume(struct room *r, const struct frontier *f, struct span note)
 {
     AUTO_BUF fields = BUF(LINK_PACKET_MAX);
@@ -210,6 +280,8 @@ enum seb_code room_resume(struct room *r, const struct frontier *f, struct span 
     unsigned before = r->resumed;
     for (unsigned i = 0; i < f->n; i++)
         m.hash[i] = f->hash[i];
+    r->resumed_log = (struct log_state){ .size = f->size, .root = frontier_root(f) };
+    room_proof(r, f->size, &m);
     must_ok(resume_put(&fields, &m), "RESUME");
     room_send(r, MESSAGE_RESUME, ++r->next_slot, &fields);
     ROOM_WAIT(r, ROOM_WAIT_MS, r->resumed > before || r->gone);
@@ -241,6 +313,17 @@ void room_load_all(struct room *r)
     check_code(r->c, fail(room_resume(r, &r->frontier, buf_span(&r->note))), E_ok, "an honest log is taken");
     check_code(r->c, fail(room_load(r, MESSAGE_POLICY, &r->policy.jws)), E_ok, "the signed policy is loaded");
     check_code(r->c, fail(room_load(r, MESSAGE_EPOCH, &r->epoch.jws)), E_ok, "the signed epoch is loaded");
+    room_arm(r);
+}
+
+void room_arm(struct room *r)
+{
+    check_code(r->c, fail(room_approve(r)), E_ok, "the measured state is approved");
+    check_code(r->c, fail(room_lease(r, ROOM_LEASE_S)), E_ok, "a verifier affirms, and leases the keys");
+    unsigned told = r->keys_told;
+    check_that(r->c, room_becomes_usable(r), "the keys can be used");
+    if (r->keys_told > told) /* of another epoch: its mint key is to be attested */
+        check_code(r->c, fail(room_lease(r, ROOM_LEASE_S)), E_ok, "and the epoch's mint key is attested");
 }
 
 uint64_t room_append(struct room *r, struct span entry)
@@ -252,6 +335,7 @@ uint64_t room_append(struct room *r, struct span entry)
     must_ok(append_begin(&fields, index), "APPEND");
     must_ok(append_add(&fields, entry), "APPEND");
     frontier_append(&r->frontier, &leaf, NULL, NULL);
+    r->leaf[index] = leaf;
     r->root[r->frontier.size] = frontier_root(&r->frontier);
     room_send(r, MESSAGE_APPEND, 0, &fields);
     return index;
@@ -261,7 +345,7 @@ void room_sign(struct room *r)
 {
     room_send(r, MESSAGE_SIGN, 0, NULL);
     ROOM_WAIT(r, ROOM_WAIT_MS, r->signed_size == r->frontier.size || r->gone);
-    hold(r, r->signed_size == r->frontier.size, "what was appended is signed");
+    room_hold(r, r->signed_size == r->frontier.size, "what was appended is signed");
 }
 
 enum seb_code room_mint(struct room *r, uint64_t index, const struct jws *certificate, struct span body)
@@ -272,12 +356,12 @@ enum seb_code room_mint(struct room *r, uint64_t index, const struct jws *certif
     must_ok(mint_put(&fields, &(struct mint_message){ .index = index, .certificate = *certificate, .body = body }), "MINT");
     room_send(r, MESSAGE_MINT, slot, &fields);
     ROOM_WAIT(r, ROOM_WAIT_MS, r->calls > calls || r->refused > refused || r->gone);
-    hold(r, r->calls - calls + r->refused - refused == 1, "a MINT is answered once");
+    room_hold(r, r->calls - calls + r->refused - refused == 1, "a MINT is answered once");
     if (r->calls > calls) {
-        hold(r, r->call.slot == slot, "CALL is for the slot that asked");
+        room_hold(r, r->call.slot == slot, "CALL is for the slot that asked");
         return E_ok;
     }
-    hold(r, r->refused_slot == slot, "MINT_REFUSED is for the slot that asked");
+    room_hold(r, r->refused_slot == slot, "MINT_REFUSED is for the slot that asked");
     return r->refused > refused ? r->refused_code : E_peer_gone;
 }
 
@@ -322,6 +406,15 @@ static void run_keeper(struct room *r, const int *fds, unsigned n)
     _exit(127);
 }
 
+/* What was appended and never signed isn't in the database that a run begins with. */
+static void rewind_to_signed(struct room *r)
+{
+    struct frontier f = { .size = 0 };
+    for (uint64_t i = 0; i < r->signed_size; i++)
+        frontier_append(&f, &r->leaf[i], NULL, NULL);
+    r->frontier = f;
+}
+
 void room_start(struct room *r, const char *tpm)
 {
     int control[2], core[2], runner[2], tpm_fd = -1;
@@ -330,6 +423,7 @@ void room_start(struct room *r, const char *tpm)
              !socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, core) &&
              !socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, runner),
         "socketpair");
+    rewind_to_signed(r);
     if (tpm)
         must_ok(tpm_connect(tpm, &tpm_fd, &transport), "TPM");
     const int fds[] = { config_memfd(buf_span(&r->config_text)), control[1], core[1], runner[1], tpm_fd, -1, measured_memfd(r) };
@@ -344,8 +438,8 @@ void room_start(struct room *r, const char *tpm)
     must_ok(link_new(control[0], LINK_CONTROL, END_FIRST, &r->control), "link");
     must_ok(link_new(core[0], LINK_CORE_KEEPER, END_FIRST, &r->core), "link");
     must_ok(link_new(runner[0], LINK_KEEPER_RUNNER, END_SECOND, &r->runner), "link");
-    r->gone = r->ready = r->has_run = false;
-    r->health = E_ok;
+    r->gone = r->ready = r->serving = r->has_run = r->has_result = false;
+    r->health = E_lease_missing; /* until it says more */
     ROOM_WAIT(r, ROOM_WAIT_MS, (r->ready && r->has_run) || r->gone);
 }
 
@@ -384,14 +478,38 @@ int room_wait_end(struct room *r)
     return status != -1 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+void room_kill(struct room *r)
+{
+    int status;
+    if (!r->pid)
+        return;
+    kill(r->pid, SIGKILL);
+    waitpid(r->pid, &status, 0);
+    room_pump(r, clock_mono_ms());
+    close_links(r);
+    r->pid = 0;
+}
+
+/* As a core does: the stop is the last entry, and is signed where that can be. */
+static void append_stop(struct room *r)
+{
+    struct entry e = { .type = ENTRY_STOP, .time = clock_utc_ms() };
+    if (!r->serving || r->health != E_ok || r->gone)
+        return;
+    must_ok(span_copy(SPAN(r->run), e.stop.run, RUN_SIZE), "run");
+    room_append_entry(r, &e);
+    room_sign(r);
+}
+
 void room_stop(struct room *r)
 {
     if (!r->pid)
         return;
+    append_stop(r);
     link_free(r->control); /* its end is the order to stop; the other links are still up */
     r->control = NULL;
     int status = status_at_end(r);
-    hold(r, status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == 0, "the keeper stops when told to");
+    room_hold(r, status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == 0, "the keeper stops when told to");
 }
 
 void room_give_tpm(struct room *r, const char *path)
