@@ -136,10 +136,11 @@ static result take_claims(struct audit *a, const struct record *r, unsigned veri
             c->codes_n ? ", " : "", c->codes_n ? code_name(c->codes[0]) : "");
     else if (!table_find(&a->attestations->enrolled, key_of_digest(&c->enrolment)))
         report_found(&a->report, FOUND_enrolment_missing, at_record(r->index), "%s", "");
-    if (c->status == EAR_AFFIRMING) {
+    if (c->status == EAR_AFFIRMING)
         identity_vouched(a, &c->attestation, &c->record);
-        run_covered(a, c->log_before.size);
-    }
+    /* What the verifier had seen last is the log as this run found it, and this run has shown nothing of its own yet. */
+    if (c->status == EAR_AFFIRMING && run_now(a) && c->log_before.size == run_now(a)->resumed && c->log.size == c->log_before.size)
+        run_lifted(a);
     return take_evidence(a, r, verifier, c);
 }
 
@@ -188,12 +189,13 @@ static bool names_keys_of(const struct held *h, const struct run *run)
 
 const struct attested_facts *attested_at(struct audit *a, const struct record *r)
 {
-    const struct decision_entry *d = &r->e.decision;
+    const bool read = r->e.type == ENTRY_READ;
+    const struct digest *named = read ? &r->e.read.attestation : &r->e.decision.attestation;
     struct attestations *s = a->attestations;
-    if (!d->has_attestation)
+    if (!(read ? r->e.read.has_attestation : r->e.decision.has_attestation))
         return NULL;
-    const struct held *h = find(s, &d->attestation);
-    if (!h && !table_find(&s->recorded, key_of_digest(&d->attestation)))
+    const struct held *h = find(s, named);
+    if (!h && !table_find(&s->recorded, key_of_digest(named)))
         report_found(&a->report, FOUND_result_unknown, at_record(r->index), "%s", "");
     if (!h)
         return NULL;
@@ -280,6 +282,7 @@ static result attestations_record(struct audit *a, const struct record *r)
 static result attestations_signed_at(struct audit *a, const struct signed_size *s)
 {
     uint64_t *old;
+    a->noted = s->size;
     return table_put(&a->attestations->noted, key_of_digest(&s->text), s->size, &old);
 }
 

@@ -48,6 +48,7 @@ struct audit {
     uint64_t size; /* of the export */
     struct frontier frontier; /* of the records up to now */
     struct running running;
+    uint64_t noted; /* size of the newest checkpoint up to now */
     /* Each check's own; NULL where it isn't part of the pass. */
     struct identity *identity;
     struct checkpoints *checkpoints;
@@ -108,7 +109,8 @@ void identity_vouched(struct audit *a, const struct digest *attestation, const s
 /* runs.c: the run that goes on, NULL where none does. */
 struct run {
     uint8_t id[RUN_SIZE];
-    uint64_t start, head;
+    uint64_t start;
+    uint64_t resumed; /* size of the newest checkpoint before it */
     bool stopped;
     struct key_identity key[ROLES];
     struct token_identity token; /* of the mint key, as its statement has it; "" for a TPM's */
@@ -117,9 +119,9 @@ struct run {
     struct cel_state measured;
 };
 const struct run *run_now(const struct audit *a);
-/* A log of this size was there before this run, as an operator acknowledged or a verifier saw: where that is all of it,
- * certificates of before it serve again. */
-void run_covered(struct audit *a, uint64_t size);
+/* Certificates of before this run serve again: an operator acknowledged that, or a verifier had seen the log as this run found it.
+ */
+void run_lifted(struct audit *a);
 /* Whether this is the current run's name; says so where it isn't. */
 bool run_is_now(struct audit *a, const struct record *r, const uint8_t id[RUN_SIZE]);
 
@@ -156,8 +158,8 @@ MUST_USE result document_certificate(struct audit *a, const struct digest *signe
 const struct policy *policy_now(const struct audit *a);
 const struct epoch_statement *epoch_now(const struct audit *a);
 
-/* attestation.c: the result that a decision names, as the judge takes it; NULL where it names none, or none that its log has, which
- * is reported. Valid until the next call. */
+/* attestation.c: the result that a decision or a read names, as the judge takes it; NULL where it names none, or none that its log
+ * has, which is reported. Valid until the next call. */
 const struct attested_facts *attested_at(struct audit *a, const struct record *r);
 /* reads.c */
 struct known_read {

@@ -72,6 +72,14 @@ static result load(struct ground *g, uint64_t index)
                                  : load_certificate(g, &e->decision.certificate, &e->decision.signed_);
 }
 
+static const char *attestation_text(const struct entry *e, char text[DIGEST_TEXT + 1])
+{
+    const bool read = e->type == ENTRY_READ;
+    if (!(read ? e->read.has_attestation : e->decision.has_attestation))
+        return "none";
+    return digest_text(read ? &e->read.attestation : &e->decision.attestation, text);
+}
+
 static result compute(struct ground *g, struct buf *out)
 {
     const struct entry *e = &g->record.e;
@@ -81,6 +89,7 @@ static result compute(struct ground *g, struct buf *out)
     const bool live = !read && e->decision.has_live && e->decision.live.has_etag;
     struct target_mutation m = scope_mutation(&g->certificate.contract, live ? e->decision.live.etag : NULL);
     struct call_plan plan;
+    char attestation[DIGEST_TEXT + 1];
     AUTO_JSON *claims = json_object();
     g->wrong = "the trust file has no audience for the record's target";
     const char *audience = trust_audience(&g->trust, g->certificate.contract.mutation.target);
@@ -95,7 +104,7 @@ static result compute(struct ground *g, struct buf *out)
             .instance = g->trust.instance,
             .audience = audience,
             .cid = g->certificate.cid,
-            .attestation = "none",
+            .attestation = attestation_text(e, attestation),
             .leaf = g->record.leaf,
             .iat = read ? e->read.iat : e->decision.iat,
             .exp = read ? e->read.exp : e->decision.exp,

@@ -85,11 +85,8 @@ const struct known_read *read_use(struct audit *a, const struct record *r, uint6
     return k;
 }
 
-/* No record says which result the keeper held when it minted for a read: that part of its judgement is taken for granted here, and
- * judged in the decision that rests on the read. */
-static bool holds_at(const struct audit *a, const struct certified *c, int64_t now_ms)
+static bool holds_at(const struct audit *a, const struct certified *c, const struct attested_facts *attested, int64_t now_ms)
 {
-    const struct attested_facts granted = { .affirming = true, .keys_match = true, .iat = now_ms / 1000, .exp = now_ms / 1000 + 1 };
     struct refusal refusal;
     struct facts f = {
         .now_ms = now_ms,
@@ -97,7 +94,7 @@ static bool holds_at(const struct audit *a, const struct certified *c, int64_t n
         .policy = policy_now(a),
         .epoch = epoch_now(a),
         .certificate = &c->certificate,
-        .attested = &granted,
+        .attested = attested,
         .certificates_from = run_now(a) ? run_now(a)->certificates_from : 0,
     };
     if (!f.policy)
@@ -106,13 +103,24 @@ static bool holds_at(const struct audit *a, const struct certified *c, int64_t n
     return judge_at_mint(&f, &refusal);
 }
 
-static bool is_certified(const struct audit *a, const struct record *r, const struct certified *c)
+static bool is_attested_at(const struct attested_facts *attested, int64_t now_ms)
+{
+    const struct facts f = { .now_ms = now_ms, .attested = attested };
+    for (unsigned i = 0; i < rules_n; i++)
+        if (span_is(span_text(rules[i].name), "attest"))
+            return rules[i].holds(&f) == E_ok;
+    return false;
+}
+
+static bool is_certified(
+    const struct audit *a, const struct record *r, const struct certified *c, const struct attested_facts *attested)
 {
     const struct read_entry *e = &r->e.read;
+    const int64_t now = r->e.time, before = now - JUDGED_BEFORE_MS;
     /* A permit's state is looked at again whatever has become of its certificate's window, policy and epoch. */
     if (e->purpose == READ_RECONCILE)
-        return outcome_is_open(a, e->decision, &e->signed_);
-    return holds_at(a, c, r->e.time) || holds_at(a, c, r->e.time - JUDGED_BEFORE_MS);
+        return outcome_is_open(a, e->decision, &e->signed_) && (is_attested_at(attested, now) || is_attested_at(attested, before));
+    return holds_at(a, c, attested, now) || holds_at(a, c, attested, before);
 }
 
 static int64_t longest_life(const struct audit *a, const struct contract *c)
@@ -126,13 +134,15 @@ static void check_read(struct audit *a, const struct record *r, const struct cer
     const struct read_entry *e = &r->e.read;
     const struct contract *contract = &c->certificate.contract;
     const struct run *run = run_now(a);
-    if (!is_certified(a, r, c))
+    const struct attested_facts *attested = attested_at(a, r);
+    if (!is_certified(a, r, c, attested))
         report_found(&a->report, FOUND_read_uncertified, at_record(r->index), "%s", "");
     if (!digest_equal(&e->certificate, &c->certificate.digest) || !span_is(span_text(e->target), contract->mutation.target) ||
         !span_is(span_text(e->resource), contract->mutation.resource) ||
         (run && !digest_equal(&e->mint_key, &run->key[ROLE_MINT].kid)))
         report_found(&a->report, FOUND_read_mismatch, at_record(r->index), "%s", "");
-    if (e->iat != r->e.time / 1000 || e->exp <= e->iat || e->exp - e->iat > longest_life(a, contract))
+    if (e->iat != r->e.time / 1000 || e->exp <= e->iat || e->exp - e->iat > longest_life(a, contract) ||
+        (attested && e->exp > attested->exp))
         report_found(&a->report, FOUND_read_lifetime, at_record(r->index), "%" PRId64 " s", e->exp - e->iat);
 }
 

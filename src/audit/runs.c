@@ -80,7 +80,7 @@ static result take_start(struct audit *a, const struct record *r)
         report_remark(&a->report, REMARK_crashed, at_record(r->index), "%s", "");
     check_restart(a, r);
     runs->now = (struct run){ .start = r->index,
-        .head = s->head,
+        .resumed = a->noted,
         .certificates_from = s->certificates_from,
         .counter_from = (uint64_t)s->counter,
         .counter_to = (uint64_t)s->counter };
@@ -101,10 +101,10 @@ static result take_keys(struct audit *a, const struct record *r)
     return keys_check(a, r, r->e.keys.key, run);
 }
 
-/* Certificates are refused no longer: the operator said so, or a verifier had seen the whole log before this run. */
-void run_covered(struct audit *a, uint64_t size)
+/* Certificates are refused no longer. */
+void run_lifted(struct audit *a)
 {
-    if (a->runs->going && size >= a->runs->now.head)
+    if (a->runs->going)
         a->runs->now.certificates_from = 0;
 }
 

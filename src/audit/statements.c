@@ -153,7 +153,7 @@ static result take_acknowledge(struct audit *a, const struct record *r)
     else
         report_remark(&a->report, REMARK_acknowledged, at_record(r->index), "%s, size %llu", e->what, (unsigned long long)e->size);
     if (is_ok(read) && s.what == ACKNOWLEDGE_UNCLEAN)
-        run_covered(a, r->index); /* the operator answers for what was before */
+        run_lifted(a);
     return OK;
 }
 

@@ -250,6 +250,8 @@ struct entry aw_read(struct audit_world *w, const struct aw_change *c, uint64_t 
             .iat = w->now_ms / 1000,
             .exp = w->now_ms / 1000 + c->certificate.contract.credential_s,
             .mint_key = *pubkey_thumbprint(w->keys.public(w->keys.ctx, ROLE_MINT)),
+            .has_attestation = w->has_attested,
+            .attestation = w->attested.result,
             .decision = reconciles } };
     set_run(w, e.read.run);
     aw_text(m->target, e.read.target, sizeof e.read.target);
