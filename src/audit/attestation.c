@@ -50,6 +50,24 @@ static bool is_noted(void *ctx, const struct digest *note_text)
     return table_find(&a->attestations->noted, key_of_digest(note_text)) != NULL;
 }
 
+static bool is_at(const struct table *t, const struct digest *d, uint64_t *ret_index)
+{
+    const uint64_t *index = table_find(t, key_of_digest(d));
+    if (index)
+        *ret_index = *index;
+    return index != NULL;
+}
+
+bool result_is_at(const struct audit *a, const struct digest *result_, uint64_t *ret_index)
+{
+    return is_at(&a->attestations->recorded, result_, ret_index);
+}
+
+bool enrolment_is_at(const struct audit *a, const struct digest *statement, uint64_t *ret_index)
+{
+    return is_at(&a->attestations->enrolled, statement, ret_index);
+}
+
 /* Results. */
 
 /* The result's parts, verified; *ret_signed false where it can't be had or no verifier signed it, which is reported. */

@@ -13,6 +13,7 @@
 
 static const char help[] =
     "usage: seb-audit --trust FILE [--expect NOTE-FILE] [--at-least SIZE] [--json] EXPORT-DIR\n"
+    "       seb-audit trace --trust FILE [--ek-roots PEM] [--json] EXPORT-DIR TOKEN|-\n"
     "       seb-audit claims --trust FILE EXPORT-DIR INDEX\n"
     "       seb-audit show EXPORT-DIR [FROM [TO]]\n"
     "Verifies an exported log against the pinned keys in the trust file (sebctl pubkeys --trust): every hash, signature, quote, "
@@ -22,9 +23,12 @@ static const char help[] =
     "  --expect NOTE-FILE  a checkpoint that was seen before: the log must contain it\n"
     "  --at-least SIZE     the log must have this many records\n"
     "  --json              one JSON object in place of lines\n"
+    "  --ek-roots PEM      certificates of TPM manufacturers, in place of the trust file's\n"
+    "trace follows a token that a target saw back to the TPM's endorsement key, one line a step, up to the first that fails;\n"
     "claims prints the claims of the credential that record INDEX allowed; show lists the records.\n"
     "Exit codes: 0 no findings, 1 findings, 2 the command line is wrong, 3 a file can't be read,\n"
-    "            4 no findings, but the export leaves requests or bodies out, so that not every decision was judged again.\n"
+    "            4 no findings, but the export leaves requests or bodies out, so that not every decision was judged again;\n"
+    "              or no root is given that an EK certificate could be followed to.\n"
     "seb-audit(1) says it all.\n";
 
 static int usage(const char *about)
@@ -34,7 +38,7 @@ static int usage(const char *about)
 }
 
 struct options {
-    const char *trust, *expect;
+    const char *trust, *expect, *ek_roots;
     uint64_t at_least;
     bool json;
 };
@@ -54,13 +58,16 @@ static bool number_of(const char *text, uint64_t *ret)
 static const char *options_read(int argc, char **argv, struct options *ret)
 {
     static const struct option table[] = { { "trust", required_argument, NULL, 't' }, { "expect", required_argument, NULL, 'e' },
-        { "at-least", required_argument, NULL, 'a' }, { "json", no_argument, NULL, 'j' }, { 0 } };
+        { "at-least", required_argument, NULL, 'a' }, { "json", no_argument, NULL, 'j' },
+        { "ek-roots", required_argument, NULL, 'k' }, { 0 } };
     opterr = 0;
     for (int got; (got = getopt_long(argc, argv, "", table, NULL)) != -1;) {
         if (got == 't')
             ret->trust = optarg;
         else if (got == 'e')
             ret->expect = optarg;
+        else if (got == 'k')
+            ret->ek_roots = optarg;
         else if (got == 'j')
             ret->json = true;
         else if (got != 'a')
@@ -81,6 +88,16 @@ static result pass(struct audit *a, bool json, int *ret_exit)
     return OK;
 }
 
+/* Given on the command line, they stand in for the trust file's. */
+static result roots_load(struct trust *t, const char *path)
+{
+    AUTO_BUF pem = BUF(EK_ROOTS_MAX);
+    if (!path)
+        return OK;
+    TRY(file_read(path, EK_ROOTS_MAX, &pem));
+    return trust_roots(t, buf_span(&pem));
+}
+
 static int audit_open(struct audit *a, const struct options *o, const char *export)
 {
     const char *what;
@@ -89,6 +106,9 @@ static int audit_open(struct audit *a, const struct options *o, const char *expo
         fprintf(stderr, "seb-audit: trust file %s: %s: %s\n", o->trust, what, code_words(code_of(r)));
         return AUDIT_UNREADABLE;
     }
+    r = roots_load(&a->trust, o->ek_roots);
+    if (!is_ok(r))
+        return audit_complain(AUDIT_UNREADABLE, o->ek_roots, r);
     r = export_open(export, &a->export);
     if (!is_ok(r))
         return audit_complain(AUDIT_UNREADABLE, export, r);
@@ -136,6 +156,14 @@ static int claims(const struct options *o, int operands, char **operand)
     return audit_claims(o->trust, operand[0], index);
 }
 
+static int trace(const struct options *o, int operands, char **operand)
+{
+    if (!o->trust || operands != 2)
+        return usage("trace wants --trust FILE EXPORT-DIR TOKEN, or - for a token from stdin");
+    return audit_trace(
+        &(struct trace_options){ .trust = o->trust, .ek_roots = o->ek_roots, .json = o->json }, operand[0], operand[1]);
+}
+
 int main(int argc, char **argv)
 {
     struct options o = { 0 };
@@ -151,6 +179,8 @@ int main(int argc, char **argv)
         return usage(wrong);
     int operands = argc - optind;
     char **operand = argv + optind;
+    if (operands > 0 && is_word(operand[0], "trace"))
+        return trace(&o, operands - 1, operand + 1);
     if (operands > 0 && is_word(operand[0], "claims"))
         return claims(&o, operands - 1, operand + 1);
     if (operands > 0 && is_word(operand[0], "show"))

@@ -60,10 +60,13 @@ struct audit {
     struct reads *reads;
     struct decisions *decisions;
     struct outcomes *outcomes;
+    struct trace *trace;
+    bool done; /* the rest of the log doesn't matter any more */
 };
 
 struct audit_check {
     const char *name;
+    bool judges; /* what was decided and done: not part of a trace */
     result (*begin)(struct audit *a);
     result (*record)(struct audit *a, const struct record *r);
     result (*signed_at)(struct audit *a, const struct signed_size *s);
@@ -71,7 +74,7 @@ struct audit_check {
     void (*free)(struct audit *a); /* accepts what begin didn't make */
 };
 extern const struct audit_check check_order, check_identity, check_runs, check_statements, check_attestations, check_reads,
-    check_decisions, check_outcomes, check_noise, check_quotes, check_documents;
+    check_decisions, check_outcomes, check_noise, check_quotes, check_documents, check_trace;
 
 /* The whole pass; then the summary is filled in. */
 MUST_USE result audit_pass(struct audit *a);
@@ -113,6 +116,7 @@ struct run {
     uint64_t resumed; /* size of the newest checkpoint before it */
     bool stopped;
     struct key_identity key[ROLES];
+    struct pubkey *mint; /* proved; NULL where it wasn't; owned by the check */
     struct token_identity token; /* of the mint key, as its statement has it; "" for a TPM's */
     int64_t certificates_from; /* 0: none are refused for their age, or no longer */
     uint64_t counter_from, counter_to; /* what the TPM's revocation counter can have been in this run */
@@ -161,6 +165,10 @@ const struct epoch_statement *epoch_now(const struct audit *a);
 /* attestation.c: the result that a decision or a read names, as the judge takes it; NULL where it names none, or none that its log
  * has, which is reported. Valid until the next call. */
 const struct attested_facts *attested_at(struct audit *a, const struct record *r);
+/* The record of a result or of an enrolment statement, up to now. */
+bool result_is_at(const struct audit *a, const struct digest *result_, uint64_t *ret_index);
+bool enrolment_is_at(const struct audit *a, const struct digest *statement, uint64_t *ret_index);
+
 /* reads.c */
 struct known_read {
     uint64_t index, decision;
@@ -194,5 +202,15 @@ bool outcome_is_open(const struct audit *a, uint64_t decision, const struct dige
 /* The other commands: exit codes. */
 int audit_claims(const char *trust, const char *export, uint64_t index);
 int audit_show(const char *export, uint64_t from, uint64_t to);
+struct trace_options {
+    const char *trust, *ek_roots; /* ek_roots: a PEM file, or NULL */
+    bool json;
+};
+int audit_trace(const struct trace_options *o, const char *export, const char *token);
+
+/* claims.c: the claims of the credential that a record allowed, in the form in which they are signed, appended. audience NULL: the
+ * trust file's for the target. *ret_wrong says in words what there isn't. */
+MUST_USE result claims_of(const struct trust *t, const struct export_dir *x, uint64_t size, uint64_t index, const char *audience,
+    struct buf *out, const char **ret_wrong);
 
 #endif

@@ -33,7 +33,7 @@ static result noise_record(struct audit *a, const struct record *r)
         report_found(&a->report, FOUND_noise_malformed, at_record(r->index), "until %" PRId64, r->e.noise.until);
     return OK;
 }
-const struct audit_check check_noise = { .name = "noise", .record = noise_record };
+const struct audit_check check_noise = { .name = "noise", .judges = true, .record = noise_record };
 
 static const struct audit_check *const checks[] = {
     &check_order,
@@ -47,13 +47,19 @@ static const struct audit_check *const checks[] = {
     &check_outcomes,
     &check_noise,
     &check_quotes,
+    &check_trace,
 };
 #define CHECKS (sizeof checks / sizeof *checks)
+
+static bool is_part(const struct audit *a, const struct audit_check *c)
+{
+    return a->trace ? !c->judges : c != &check_trace;
+}
 
 result pass_begin(struct audit *a)
 {
     for (unsigned i = 0; i < CHECKS; i++)
-        if (checks[i]->begin)
+        if (checks[i]->begin && is_part(a, checks[i]))
             TRY(checks[i]->begin(a));
     return OK;
 }
@@ -61,7 +67,7 @@ result pass_begin(struct audit *a)
 result pass_record(struct audit *a, const struct record *r)
 {
     for (unsigned i = 0; i < CHECKS; i++)
-        if (checks[i]->record)
+        if (checks[i]->record && is_part(a, checks[i]))
             TRY(checks[i]->record(a, r));
     return OK;
 }
@@ -69,7 +75,7 @@ result pass_record(struct audit *a, const struct record *r)
 result pass_signed_at(struct audit *a, const struct signed_size *s)
 {
     for (unsigned i = 0; i < CHECKS; i++)
-        if (checks[i]->signed_at)
+        if (checks[i]->signed_at && is_part(a, checks[i]))
             TRY(checks[i]->signed_at(a, s));
     return OK;
 }
@@ -78,7 +84,7 @@ result pass_signed_at(struct audit *a, const struct signed_size *s)
 result pass_end(struct audit *a)
 {
     for (unsigned i = CHECKS; i-- > 0;)
-        if (checks[i]->end)
+        if (checks[i]->end && is_part(a, checks[i]))
             TRY(checks[i]->end(a));
     return OK;
 }

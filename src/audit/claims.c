@@ -13,10 +13,11 @@
 #define LOOK_AHEAD 100000
 
 /* What the claims are made of. */
-struct ground {
-    struct trust trust;
-    struct export_dir export;
+struct basis {
+    const struct trust *trust;
+    const struct export_dir *export;
     uint64_t size;
+    const char *audience; /* NULL: the trust file's */
     struct record record, decision; /* decision: of a read, the one that rests on it */
     struct buf arena, bundle;
     struct jws jws;
@@ -24,11 +25,11 @@ struct ground {
     const char *wrong; /* in words, where it isn't a failure of ours */
 };
 
-static result load_certificate(struct ground *g, const struct digest *certificate, const struct digest *signed_)
+static result load_certificate(struct basis *g, const struct digest *certificate, const struct digest *signed_)
 {
     AUTO_BUF file = BUF(BLOB_MAX);
     g->wrong = "its certificate can't be had from the export";
-    TRY(export_blob(&g->export, signed_, "jws", &file));
+    TRY(export_blob(g->export, signed_, "jws", &file));
     struct digest came = sha256(buf_span(&file));
     if (!digest_equal(&came, signed_))
         return fail(E_certificate_mismatch);
@@ -43,24 +44,24 @@ static bool rests_on(const struct entry *e, uint64_t read)
 }
 
 /* A read's record doesn't name the target's kind; the decision that it was for does. */
-static result find_decision(struct ground *g)
+static result find_decision(struct basis *g)
 {
     const struct read_entry *e = &g->record.e.read;
     g->wrong = "no decision in the export rests on this read, so that its target's kind isn't known";
     if (e->purpose == READ_RECONCILE)
-        return log_record(&g->export, g->size, e->decision, &g->bundle, &g->decision);
+        return log_record(g->export, g->size, e->decision, &g->bundle, &g->decision);
     for (uint64_t i = g->record.index + 1; i < g->size && i - g->record.index < LOOK_AHEAD; i++) {
-        TRY(log_record(&g->export, g->size, i, &g->bundle, &g->decision));
+        TRY(log_record(g->export, g->size, i, &g->bundle, &g->decision));
         if (rests_on(&g->decision.e, g->record.index))
             return OK;
     }
     return fail(E_not_found);
 }
 
-static result load(struct ground *g, uint64_t index)
+static result load(struct basis *g, uint64_t index)
 {
     g->wrong = "the record can't be read";
-    TRY(log_record(&g->export, g->size, index, &g->bundle, &g->record));
+    TRY(log_record(g->export, g->size, index, &g->bundle, &g->record));
     const struct entry *e = &g->record.e;
     g->wrong = "no credential is minted for this record: only for a permit and a read";
     if (e->type != ENTRY_READ && !(e->type == ENTRY_DECISION && e->decision.permitted))
@@ -80,7 +81,7 @@ static const char *attestation_text(const struct entry *e, char text[DIGEST_TEXT
     return digest_text(read ? &e->read.attestation : &e->decision.attestation, text);
 }
 
-static result compute(struct ground *g, struct buf *out)
+static result compute(struct basis *g, struct buf *out)
 {
     const struct entry *e = &g->record.e;
     const bool read = e->type == ENTRY_READ;
@@ -92,7 +93,7 @@ static result compute(struct ground *g, struct buf *out)
     char attestation[DIGEST_TEXT + 1];
     AUTO_JSON *claims = json_object();
     g->wrong = "the trust file has no audience for the record's target";
-    const char *audience = trust_audience(&g->trust, g->certificate.contract.mutation.target);
+    const char *audience = g->audience ? g->audience : trust_audience(g->trust, g->certificate.contract.mutation.target);
     if (!audience)
         return fail(E_target_unknown);
     g->wrong = "the record's contract is no call to its target";
@@ -100,8 +101,8 @@ static result compute(struct ground *g, struct buf *out)
     TRY(target_claims(kind, use, &m, &plan, claims));
     return mint_claims(
         &(struct mint_words){
-            .domain = g->trust.domain,
-            .instance = g->trust.instance,
+            .domain = g->trust->domain,
+            .instance = g->trust->instance,
             .audience = audience,
             .cid = g->certificate.cid,
             .attestation = attestation_text(e, attestation),
@@ -113,29 +114,45 @@ static result compute(struct ground *g, struct buf *out)
         out);
 }
 
-static result print_claims(struct ground *g, const char *trust, const char *export, uint64_t index)
+result claims_of(const struct trust *t, const struct export_dir *x, uint64_t size, uint64_t index, const char *audience,
+    struct buf *out, const char **ret_wrong)
+{
+    struct basis g = {
+        .trust = t, .export = x, .size = size, .audience = audience, .arena = BUF(ARENA_MAX), .bundle = BUF(BUNDLE_MAX)
+    };
+    result r = load(&g, index);
+    if (is_ok(r))
+        r = compute(&g, out);
+    *ret_wrong = g.wrong;
+    certificate_free(&g.certificate);
+    buf_free(&g.arena);
+    buf_free(&g.bundle);
+    return r;
+}
+
+static result print_claims(
+    struct trust *t, struct export_dir *x, const char *trust, const char *export, uint64_t index, const char **ret_wrong)
 {
     AUTO_BUF claims = BUF(CREDENTIAL_TEXT_MAX);
-    TRY(trust_load(trust, &g->trust, &g->wrong));
-    g->wrong = "the export can't be read";
-    TRY(export_open(export, &g->export));
-    TRY(log_size(&g->export, &g->size));
-    TRY(load(g, index));
-    TRY(compute(g, &claims));
-    g->wrong = "stdout";
+    uint64_t size;
+    TRY(trust_load(trust, t, ret_wrong));
+    *ret_wrong = "the export can't be read";
+    TRY(export_open(export, x));
+    TRY(log_size(x, &size));
+    TRY(claims_of(t, x, size, index, NULL, &claims, ret_wrong));
+    *ret_wrong = "stdout";
     bool written = fwrite(claims.p, 1, claims.n, stdout) == claims.n && putchar('\n') != EOF && fflush(stdout) == 0;
     return written ? OK : fail(E_io);
 }
 
 int audit_claims(const char *trust, const char *export, uint64_t index)
 {
-    struct ground g = { .export.fd = -1, .arena = BUF(ARENA_MAX), .bundle = BUF(BUNDLE_MAX) };
-    result r = print_claims(&g, trust, export, index);
-    int code = is_ok(r) ? AUDIT_CLEAN : audit_complain(AUDIT_UNREADABLE, g.wrong, r);
-    certificate_free(&g.certificate);
-    export_close(&g.export);
-    trust_free(&g.trust);
-    buf_free(&g.arena);
-    buf_free(&g.bundle);
+    struct trust t = { 0 };
+    struct export_dir x = { -1 };
+    const char *wrong = "";
+    result r = print_claims(&t, &x, trust, export, index, &wrong);
+    int code = is_ok(r) ? AUDIT_CLEAN : audit_complain(AUDIT_UNREADABLE, wrong, r);
+    export_close(&x);
+    trust_free(&t);
     return code;
 }

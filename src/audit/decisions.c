@@ -298,5 +298,5 @@ static result decisions_record(struct audit *a, const struct record *r)
 }
 
 const struct audit_check check_decisions = {
-    .name = "decisions", .begin = decisions_begin, .record = decisions_record, .free = decisions_free
+    .name = "decisions", .judges = true, .begin = decisions_begin, .record = decisions_record, .free = decisions_free
 };

@@ -58,9 +58,11 @@ static result key_check(struct audit *a, const struct record *r, enum key_role r
     AUTO_BUF text = BUF(BLOB_MAX);
     AUTO_PUBKEY *key = NULL;
     bool there;
-    if (role == ROLE_MINT)
+    if (role == ROLE_MINT) {
         run->token = (struct token_identity){ 0 };
-    else if (!digest_equal(&k->kid, pubkey_thumbprint(key_now(a, role))))
+        pubkey_free(run->mint);
+        run->mint = NULL;
+    } else if (!digest_equal(&k->kid, pubkey_thumbprint(key_now(a, role))))
         report_found(&a->report, FOUND_key_unknown, at_record(r->index), "%s", role_names[role]);
     TRY(document_raw(a, DOCUMENT_NEEDED, &k->evidence, r->index, &text, &there));
     if (!there)
@@ -70,6 +72,8 @@ static result key_check(struct audit *a, const struct record *r, enum key_role r
         proved = fail(E_key_mismatch);
     if (!is_ok(proved) && !is_exports_fault(proved))
         return proved;
+    if (is_ok(proved) && role == ROLE_MINT)
+        run->mint = pubkey_hold(key);
     if (is_ok(proved))
         return OK;
     report_evidence(a, r, role, proved);

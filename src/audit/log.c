@@ -157,7 +157,7 @@ static result take_bundle(struct pass *p, uint64_t number)
     }
     TRY(read_hashes(a, 0, number, &p->tile, &p->hashes));
     struct reader r = reader_of(buf_span(&p->bundle));
-    for (unsigned i = 0; i < width; i++) {
+    for (unsigned i = 0; i < width && !a->done; i++) {
         uint64_t index = number * TILE_WIDTH + i;
         if (!is_ok(read_blob16(&r, ENTRY_MAX, &text))) {
             report_found(&a->report, FOUND_tile_truncated, at_record(index), "%s", "");
@@ -166,7 +166,7 @@ static result take_bundle(struct pass *p, uint64_t number)
         }
         TRY(take_record(p, index, text));
     }
-    if (!is_ok(read_end(&r)))
+    if (!a->done && !is_ok(read_end(&r)))
         report_found(&a->report, FOUND_tile_trailing, at_record(number * TILE_WIDTH + width), "%zu bytes", r.s.n - r.at);
     return OK;
 }
@@ -177,8 +177,10 @@ static result run_pass(struct pass *p)
     TRY(pass_begin(a));
     TRY(checkpoints_begin(a));
     TRY(checkpoints_reach(a));
-    for (uint64_t i = 0; !p->broken && i * TILE_WIDTH < a->size; i++)
+    for (uint64_t i = 0; !p->broken && !a->done && i * TILE_WIDTH < a->size; i++)
         TRY(take_bundle(p, i));
+    if (a->trace)
+        return OK;
     if (!p->broken)
         TRY(check_partial_tiles(p));
     TRY(checkpoints_end(a));

@@ -230,6 +230,9 @@ static result outcomes_end(struct audit *a)
     return OK;
 }
 
-const struct audit_check check_outcomes = {
-    .name = "outcomes", .begin = outcomes_begin, .record = outcomes_record, .end = outcomes_end, .free = outcomes_free
-};
+const struct audit_check check_outcomes = { .name = "outcomes",
+    .judges = true,
+    .begin = outcomes_begin,
+    .record = outcomes_record,
+    .end = outcomes_end,
+    .free = outcomes_free };

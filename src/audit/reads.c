@@ -168,4 +168,6 @@ static result reads_record(struct audit *a, const struct record *r)
                               .run = run_now(a)->start });
 }
 
-const struct audit_check check_reads = { .name = "reads", .begin = reads_begin, .record = reads_record, .free = reads_free };
+const struct audit_check check_reads = {
+    .name = "reads", .judges = true, .begin = reads_begin, .record = reads_record, .free = reads_free
+};

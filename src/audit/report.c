@@ -27,6 +27,11 @@ const char *finding_name(enum finding f)
     return finding_rows[f].name;
 }
 
+const char *finding_words(enum finding f)
+{
+    return finding_rows[f].words;
+}
+
 const char *remark_name(enum remark r)
 {
     return remark_rows[r].name;
@@ -76,11 +81,15 @@ void report_found(struct report *r, enum finding f, struct where at, const char 
     char text[ABOUT_MAX];
     va_list args;
     r->findings++;
-    if (++r->found[f] > REPORT_LINES)
+    if (++r->found[f] > REPORT_LINES && !r->hear)
         return;
     va_start(args, about);
     vsnprintf(text, sizeof text, about, args);
     va_end(args);
+    if (r->hear) {
+        r->hear(r->hears, f, at, text);
+        return;
+    }
     /* A finding that doesn't fit into memory is in the counts all the same. */
     if (!r->json)
         print_line("finding", &finding_rows[f], at, text);
@@ -92,7 +101,7 @@ void report_remark(struct report *r, enum remark m, struct where at, const char 
 {
     char text[ABOUT_MAX];
     va_list args;
-    if (++r->remarked[m] > REPORT_LINES)
+    if (++r->remarked[m] > REPORT_LINES || r->hear)
         return;
     va_start(args, about);
     vsnprintf(text, sizeof text, about, args);

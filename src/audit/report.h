@@ -17,6 +17,7 @@ enum remark {
     REMARKS
 };
 const char *finding_name(enum finding f);
+const char *finding_words(enum finding f);
 const char *remark_name(enum remark r);
 
 /* Where: a record by its index, a checkpoint by its size, or neither. */
@@ -41,6 +42,9 @@ static inline struct where at_file(void)
 #define REPORT_LINES 20
 
 struct report {
+    /* In place of lines and lists, where it is set: each finding as it comes. */
+    void (*hear)(void *ctx, enum finding f, struct where at, const char *about);
+    void *hears;
     bool json;
     json_t *list, *remarks; /* with json */
     uint64_t found[FINDINGS], remarked[REMARKS];

@@ -27,6 +27,7 @@ static void runs_free(struct audit *a)
     if (!a->runs)
         return;
     table_free(&a->runs->known);
+    pubkey_free(a->runs->now.mint);
     free(a->runs);
     a->runs = NULL;
 }
@@ -79,6 +80,7 @@ static result take_start(struct audit *a, const struct record *r)
     if (runs->going && !runs->now.stopped)
         report_remark(&a->report, REMARK_crashed, at_record(r->index), "%s", "");
     check_restart(a, r);
+    pubkey_free(runs->now.mint);
     runs->now = (struct run){ .start = r->index,
         .resumed = a->noted,
         .certificates_from = s->certificates_from,
