@@ -5,7 +5,8 @@ tests_unit_libauditworld_a_SOURCES = tests/unit/audit_world.c tests/unit/audit_w
 	tests/unit/audited.c tests/unit/audited.h tests/unit/audit_story.c tests/unit/audit_story.h
 AUDIT_TEST_LIBS = tests/unit/libauditworld.a tests/unit/libpolicyworld.a $(TESTKEY_LIBS) libstore.a $(AUDIT_LIBS) $(SQLITE_LIBS)
 
-audit_tests = tests/unit/test_audit_lies tests/unit/test_audit_presented tests/unit/test_audit_tampered tests/unit/test_audit_flips
+audit_tests = tests/unit/test_audit_lies tests/unit/test_audit_presented tests/unit/test_audit_tampered tests/unit/test_audit_flips \
+	tests/unit/test_audit_attested
 check_PROGRAMS += $(audit_tests)
 TESTS += $(audit_tests)
 tests_unit_test_audit_lies_SOURCES = tests/unit/test_audit_lies.c
@@ -16,6 +17,8 @@ tests_unit_test_audit_tampered_SOURCES = tests/unit/test_audit_tampered.c
 tests_unit_test_audit_tampered_LDADD = $(AUDIT_TEST_LIBS)
 tests_unit_test_audit_flips_SOURCES = tests/unit/test_audit_flips.c
 tests_unit_test_audit_flips_LDADD = $(AUDIT_TEST_LIBS)
+tests_unit_test_audit_attested_SOURCES = tests/unit/test_audit_attested.c
+tests_unit_test_audit_attested_LDADD = $(AUDIT_TEST_LIBS)
 
 TESTS += tests/int/auditing-by-hand
 EXTRA_DIST += tests/int/auditing-by-hand docs/auditing.md

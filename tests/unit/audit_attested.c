@@ -14,13 +14,8 @@ static void measure(struct audit_world *w, const char *name, const struct digest
 void aw_measure(struct audit_world *w)
 {
     struct digest configuration = sha256(span_text("configuration"));
-    w->cel = BUF(CEL_LOG_MAX);
-    w->note = BUF(NOTE_MAX);
-    w->ek_certificate = BUF(4096);
-    w->counter = AW_COUNTER;
-    w->seen = log_state_empty();
-    must(is_ok(buf_text(&w->ek_certificate, "an EK certificate")), "EK");
-    w->ek_spki = sha256(span_text("an EK"));
+    buf_clear(&w->cel);
+    w->measured = (struct cel_state){ 0 };
     for (unsigned i = 0; i < CEL_EXECUTABLES; i++) {
         struct digest d = sha256(span_text(cel_executable(i)));
         measure(w, cel_executable(i), &d);

@@ -33,6 +33,13 @@ void aw_new(struct audit_world *w, const struct aw_keys *keys)
     w->policy_key = testkey_new(ALG_ES256);
     w->revocation_key = testkey_new(ALG_EDDSA);
     keys->bind(keys->ctx, testkey_public(w->policy_key));
+    w->cel = BUF(CEL_LOG_MAX);
+    w->note = BUF(NOTE_MAX);
+    w->ek_certificate = BUF(4096);
+    w->counter = AW_COUNTER;
+    w->seen = log_state_empty();
+    must(is_ok(buf_text(&w->ek_certificate, "an EK certificate")), "EK");
+    w->ek_spki = sha256(span_text("an EK"));
     aw_measure(w);
     must(is_ok(store_open(aw_path(w, "log.db", &path), &w->store)), "store");
     must(is_ok(store_batch_new(0, &w->batch)), "batch");
@@ -253,6 +260,8 @@ struct entry aw_read(struct audit_world *w, const struct aw_change *c, uint64_t 
             .has_attestation = w->has_attested,
             .attestation = w->attested.result,
             .decision = reconciles } };
+    if (w->has_attested && e.read.exp > w->attested.exp)
+        e.read.exp = w->attested.exp;
     set_run(w, e.read.run);
     aw_text(m->target, e.read.target, sizeof e.read.target);
     aw_text(m->resource, e.read.resource, sizeof e.read.resource);
