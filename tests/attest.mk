@@ -4,8 +4,8 @@ tests_int_attested_driver_SOURCES = tests/int/attested_driver.c
 tests_int_attested_driver_LDADD = libattest.a $(BASE_LIBS)
 TESTS += tests/int/attested-by-a-tpm
 EXTRA_DIST += tests/int/attested-by-a-tpm
-TESTS += tests/int/sab-approves
-EXTRA_DIST += tests/int/sab-approves
+TESTS += tests/int/sab-approves tests/int/fence-trusts-the-verifier
+EXTRA_DIST += tests/int/sab-approves tests/int/fence-trusts-the-verifier
 
 attest_log_tests = tests/unit/test_attest_logs tests/unit/test_approval
 check_PROGRAMS += $(attest_log_tests)
