@@ -44,17 +44,27 @@ enum stage_id wait_until(struct core *c, struct work *w, const struct ticket *t,
     return STAGE_WAIT;
 }
 
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 enum stage_id read_entry_add(struct core *c, struct work *w, enum read_purpose purpose, enum stage_id then)
 {
     const struct contract *contract = &w->certificate.contract;
-    int64_t now = journal_now(c->journal), allowed = policy_credential_s(c->policy);
+    const struct attested_facts *attested = attested_facts_now(c);
+    if (attested_code(c) != E_ok) /* it was, when the rules were asked */
+        return purpose == READ_RECONCILE ? STAGE_SETTLE : work_unavailable(c, w, attested_code(c));
+    int64_t now = journal_now(c->journal);
     struct entry e = { .type = ENTRY_READ,
         .time = now,
         .read = { .purpose = purpose,
             .certificate = w->certificate.digest,
             .signed_ = w->signed_,
             .iat = now / 1000,
-            .exp = now / 1000 + (contract->credential_s < allowed ? contract->credential_s : allowed),
+            .exp = least(now / 1000 + least(contract->credential_s, policy_credential_s(c->policy)), attested->exp),
+            .has_attestation = true,
+            .attestation = attested->result,
             .mint_key = c->key[ROLE_MINT].kid,
             .decision = purpose == READ_RECONCILE ? w->decision_index : NO_INDEX } };
     result r = span_copy(SPAN(c->run), e.read.run, sizeof e.read.run);
@@ -63,6 +73,9 @@ enum stage_id read_entry_add(struct core *c, struct work *w, enum read_purpose p
     if (is_ok(r))
         r = span_copy_text(span_text(contract->mutation.resource), e.read.resource, sizeof e.read.resource);
     struct placed placed = { .index = NO_INDEX };
+    if (is_ok(r))
+        r = attested_record(c);
+    e.time = journal_now(c->journal);
     struct store_mark mark = store_batch_mark(journal_batch(c->journal));
     if (is_ok(r))
         r = journal_add(c->journal, &e, NULL, &placed);

@@ -42,6 +42,7 @@ static void submit(struct core *c, const struct message *m)
 static void from_front(struct core *c, const struct message *m)
 {
     struct admin_message admin;
+    struct attest_message attest;
     struct noise_message noise;
     switch (m->type) {
     case MESSAGE_SUBMIT:
@@ -50,6 +51,10 @@ static void from_front(struct core *c, const struct message *m)
     case MESSAGE_ADMIN:
         must("the front's ADMIN", admin_read(m->fields, &admin));
         admin_receive(c, m->slot, &admin);
+        break;
+    case MESSAGE_ATTEST:
+        must("the front's ATTEST", attest_read(m->fields, &attest));
+        attest_receive(c, m->slot, &attest);
         break;
     default:
         must("the front's NOISE", noise_read(m->fields, &noise));
@@ -102,6 +107,25 @@ static void health(struct core *c, const struct message *m)
     c->keys_health = r;
 }
 
+/* To a challenge, or to a question for a plan. */
+static void evidence(struct core *c, const struct message *m)
+{
+    struct evidence_message e;
+    must("the keeper's EVIDENCE", evidence_read(m->fields, &e));
+    bool plan = c->planning && m->slot == c->plan_slot;
+    must("the keeper's EVIDENCE", plan ? admin_plan(c, &e) : attest_evidence(c, m->slot, &e));
+}
+
+static void keeper_state(struct core *c, const struct message *m)
+{
+    struct span json;
+    json_t *state = NULL;
+    must("the keeper's STATE", text_read(m->fields, &json));
+    must("the keeper's STATE", json_strict(json, LINK_PACKET_MAX, &state));
+    json_decref(c->keeper_state);
+    c->keeper_state = state;
+}
+
 static void from_keeper(struct core *c, const struct message *m)
 {
     struct checkpoint_message checkpoint;
@@ -114,11 +138,11 @@ static void from_keeper(struct core *c, const struct message *m)
     case MESSAGE_RESUMED:
         must("the keeper's RESUMED", code_read(m->fields, &code));
         must("the log can't go on", fail((enum seb_code)code.code));
-        must("the start", start_resumed(c));
+        must("the start", start_resumed(c, &code));
         break;
     case MESSAGE_LOADED:
         must("the keeper's LOADED", code_read(m->fields, &code));
-        admin_loaded(c, &code);
+        must("the keeper's LOADED", admin_loaded(c, &code));
         break;
     case MESSAGE_CHECKPOINT:
         must("the keeper's CHECKPOINT", checkpoint_read(m->fields, &checkpoint));
@@ -133,6 +157,12 @@ static void from_keeper(struct core *c, const struct message *m)
         break;
     case MESSAGE_MINT_REFUSED:
         mint_refused(c, m);
+        break;
+    case MESSAGE_EVIDENCE:
+        evidence(c, m);
+        break;
+    case MESSAGE_STATE:
+        keeper_state(c, m);
         break;
     default:
         health(c, m);
@@ -226,6 +256,8 @@ static int serve(struct core *c)
             child_abort("poll", fail_foreign(E_io, FOREIGN_ERRNO, (uint32_t)errno));
         turn(c, set);
         timers_run(c);
+        if (c->serving)
+            attested_watch(c);
         stop_advance(c);
         must("the log", journal_kick(c->journal));
     }
@@ -236,7 +268,7 @@ static int serve(struct core *c)
 int main(void)
 {
     log_program("seb-core");
-    struct core c = { .child = child_begin(CHILD_CORE), .keys_health = OK, .timers_due_ms = INT64_MAX };
+    struct core c = { .child = child_begin(CHILD_CORE), .keys_health = fail(E_lease_missing), .timers_due_ms = INT64_MAX };
     c.config = c.child.config;
     must("the front's link", link_new(FD_CORE_FRONT, LINK_FRONT_CORE, END_SECOND, &c.front));
     must("the keeper's link", link_new(FD_CORE_KEEPER, LINK_CORE_KEEPER, END_FIRST, &c.keeper));

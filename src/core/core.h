@@ -6,7 +6,10 @@
 #include <uthash.h>
 
 #include "child/child.h"
+#include "core/attest.h"
 #include "core/journal.h"
+#include "core/keys.h"
+#include "core/record.h"
 #include "link/messages.h"
 #include "policy/judge.h"
 #include "scope/scope.h"
@@ -99,7 +102,16 @@ struct core {
     struct policy *policy; /* NULL: none is loaded */
     struct epoch_statement epoch;
     bool has_epoch;
-    struct admin *loading; /* a statement that the keeper judges now (admin.c) */
+    struct admin *loading; /* statements that the keeper judges now (admin.c) */
+    struct record *records; /* on their way into the log (record.c) */
+    struct buf approvals; /* those that the keeper is given at each start (approvals.c) */
+    struct attestation attest;
+    int64_t certificates_from; /* seconds; 0: certificates of any age are taken */
+    uint64_t head; /* size of the log before this run */
+    bool head_was_signed; /* by then */
+    bool planning; /* the keeper makes a plan for somebody now */
+    uint64_t plan_slot;
+    json_t *keeper_state; /* what the keeper says of itself; NULL until it did */
     uint8_t run[RUN_SIZE];
     struct key_identity key[ROLES];
     result keys_health;
@@ -111,10 +123,10 @@ struct core {
     int64_t noise_from_ms, noise_due_ms; /* UTC; monotonic */
     int64_t timers_due_ms; /* monotonic: no work or waiter is due before it */
     struct starting *starting; /* until the start is recorded (start.c) */
-    bool stopping, serving, front_gone;
+    bool started, stopping, serving, front_gone;
     int64_t stop_ms; /* monotonic */
     struct ticket stop_ticket;
-    enum { STOP_NO, STOP_WORKS, STOP_SENT, STOP_SIGNED, STOP_DONE } stop;
+    enum { STOP_NO, STOP_WORKS, STOP_SENT, STOP_APPENDED, STOP_DONE } stop;
 };
 
 /* work.c: works, agents, waiters. */
@@ -175,10 +187,22 @@ void reply_to_all(struct core *c, struct work *w, const char *status, const char
 /* A stored request's answer from the log: done, refused, unproved or pending. */
 void reply_known(struct core *c, uint64_t slot, const struct known_request *known);
 void reply_json(struct core *c, uint64_t slot, json_t *reply); /* steals reply */
+/* {"status": "ok", member: value}; steals value. */
+void reply_value(struct core *c, uint64_t slot, const char *member, json_t *value);
+/* Answers that something can't be done, and why. */
+void refuse(struct core *c, uint64_t slot, result r);
 /* admin.c */
 void admin_receive(struct core *c, uint64_t slot, const struct admin_message *m);
-void admin_loaded(struct core *c, const struct code_message *m);
-MUST_USE result admin_restore(struct core *c); /* the stored statements, at start */
+MUST_USE result admin_loaded(struct core *c, const struct code_message *m);
+MUST_USE result admin_plan(struct core *c, const struct evidence_message *m);
+MUST_USE result admin_restore(struct core *c); /* the stored statements and approvals, at start */
+void admin_undo(struct core *c);
+/* approvals.c: the list in c->approvals. */
+MUST_USE result approvals_load(struct core *c);
+MUST_USE result approvals_add(struct core *c, struct span file);
+MUST_USE result approvals_each(struct core *c, result (*each)(struct core *c, struct span file));
+/* status.c */
+MUST_USE result status_write(struct core *c, json_t *reply);
 /* noise.c */
 void noise_count(struct core *c, enum seb_code code, uint32_t n);
 MUST_USE result noise_write(struct core *c); /* one record of what was counted, where anything was */

@@ -49,6 +49,7 @@ static result decision_add(struct core *c, struct work *w)
 /* All of it into the open batch, or nothing. */
 static result decision_write(struct core *c, struct work *w)
 {
+    TRY(attested_record(c)); /* the result that it names comes before it */
     struct store_mark mark = store_batch_mark(journal_batch(c->journal));
     result r = decision_add(c, w);
     if (!is_ok(r)) {

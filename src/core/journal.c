@@ -21,6 +21,7 @@ struct commit {
     struct job job;
     struct store *store;
     struct store_batch *batch;
+    uint64_t group;
     result r;
 };
 
@@ -38,9 +39,11 @@ struct journal {
     bool committing;
     result health;
     int64_t last_time, due_ms;
+    int64_t not_before_ms; /* after a failed commit: no sooner, whatever is due */
     int64_t sign_due_ms; /* of what is appended and no signature was asked for; INT64_MAX: nothing is */
     struct waiting waiting;
     uint64_t signed_size, quoted_size, appended_size;
+    uint64_t group, stored_group; /* of the open batch; the last one that is stored */
     struct buf note;
     uint64_t quotes_from; /* notes of smaller sizes may have been lost with a commit: a quote of one has nothing to stand on */
     int64_t unquoted_since;
@@ -71,6 +74,7 @@ result journal_new(const struct journal_args *args, struct journal **ret)
     j->due_ms = j->sign_due_ms = INT64_MAX;
     j->note = BUF(NOTE_MAX);
     j->health = OK;
+    j->group = 1;
     waiting_init(&j->waiting);
     j->appended_size = store_frontier(args->store)->size;
     result r = buf_put(&j->note, args->note);
@@ -127,6 +131,12 @@ void journal_wait(struct journal *j, struct ticket *t)
     waiting_put(&j->waiting, t);
 }
 
+uint64_t journal_group(struct journal *j)
+{
+    j->due_ms = 0;
+    return j->group;
+}
+
 static void commit_run(struct job *job, void *context)
 {
     struct commit *c = (struct commit *)job;
@@ -140,15 +150,20 @@ static result sign_ask(struct journal *j)
     return link_send(j->keeper, MESSAGE_SIGN, 0, (struct span){ NULL, 0 });
 }
 
+static int64_t commit_due(const struct journal *j)
+{
+    return j->due_ms > j->not_before_ms ? j->due_ms : j->not_before_ms;
+}
+
 result journal_kick(struct journal *j)
 {
     if (clock_mono_ms() >= j->sign_due_ms)
         TRY(sign_ask(j));
-    if (j->committing || store_batch_empty(j->open) || clock_mono_ms() < j->due_ms)
+    if (j->committing || store_batch_empty(j->open) || clock_mono_ms() < commit_due(j))
         return OK;
     struct store_batch *next;
     TRY(store_batch_new(store_batch_end(j->open), &next));
-    j->commit = (struct commit){ .job.run = commit_run, .store = j->store, .batch = j->open, .r = OK };
+    j->commit = (struct commit){ .job.run = commit_run, .store = j->store, .batch = j->open, .group = j->group++, .r = OK };
     j->open = next;
     j->committing = true;
     j->due_ms = INT64_MAX;
@@ -176,12 +191,14 @@ static void tickets_done(struct journal *j, bool (*reached)(const struct journal
 
 static bool is_reached(const struct journal *j, const struct ticket *t)
 {
+    if (t->until == UNTIL_STORED)
+        return t->index <= j->stored_group;
     return t->index < (t->until == UNTIL_SIGNED ? j->signed_size : j->appended_size);
 }
 
 static bool is_lost(const struct journal *j, const struct ticket *t)
 {
-    return t->index >= j->appended_size;
+    return t->until == UNTIL_STORED ? t->index > j->stored_group : t->index >= j->appended_size;
 }
 
 /* One APPEND holds as many entries as fit a packet. */
@@ -258,7 +275,8 @@ static result start_over(struct journal *j)
     if (j->note.n)
         TRY(store_batch_checkpoint(j->open, buf_span(&j->note)));
     j->quotes_from = j->signed_size;
-    j->due_ms = clock_mono_ms() + DISK_WAIT_MS;
+    j->group++;
+    j->due_ms = j->not_before_ms = clock_mono_ms() + DISK_WAIT_MS;
     tickets_done(j, is_lost, j->health);
     return OK;
 }
@@ -270,6 +288,8 @@ result journal_collect(struct journal *j)
         j->committing = false;
         j->health = j->commit.r;
         result r = j->health;
+        if (is_ok(r))
+            j->stored_group = j->commit.group;
         if (is_ok(r) && store_batch_entries(batch)) {
             r = append_batch(j, batch);
             j->appended_size = store_batch_end(batch);
@@ -296,7 +316,7 @@ int journal_fd(const struct journal *j)
 
 int64_t journal_due_ms(const struct journal *j)
 {
-    int64_t due = j->committing || store_batch_empty(j->open) ? INT64_MAX : j->due_ms;
+    int64_t due = j->committing || store_batch_empty(j->open) ? INT64_MAX : commit_due(j);
     return due < j->sign_due_ms ? due : j->sign_due_ms;
 }
 
@@ -372,9 +392,14 @@ result journal_health(const struct journal *j)
     return j->health;
 }
 
+bool journal_stored(const struct journal *j)
+{
+    return !j->committing && store_batch_empty(j->open);
+}
+
 bool journal_idle(const struct journal *j)
 {
-    return !j->committing && store_batch_empty(j->open) && j->signed_size == j->appended_size;
+    return journal_stored(j) && j->signed_size == j->appended_size;
 }
 
 result journal_replay(struct journal *j, struct store_reader *reader)

@@ -7,10 +7,11 @@
 #include "link/link.h"
 #include "store/store.h"
 
-/* Somebody waits for an entry. The owner keeps it in place until `done` was called, once. */
+/* Somebody waits for an entry, or (UNTIL_STORED) for the group that was open when journal_group was asked. The owner keeps it in
+ * place until `done` was called, once. */
 struct ticket {
-    uint64_t index;
-    enum { UNTIL_APPENDED, UNTIL_SIGNED } until;
+    uint64_t index; /* of the entry; the group's number */
+    enum { UNTIL_APPENDED, UNTIL_SIGNED, UNTIL_STORED } until;
     void *context; /* the owner's own */
     void (*done)(struct ticket *t, result r); /* ok, or `disk` where the commit failed: the entry isn't in the log */
     struct ticket *next;
@@ -39,6 +40,8 @@ struct placed {
 };
 MUST_USE result journal_add(struct journal *j, const struct entry *e, const struct permit *permit, struct placed *ret);
 void journal_wait(struct journal *j, struct ticket *t);
+/* What was put into the open batch without an entry is committed like one: the number of the group that it is in. */
+uint64_t journal_group(struct journal *j);
 /* Starts a commit where none is under way and something is due; once each turn of the loop. */
 MUST_USE result journal_kick(struct journal *j);
 int journal_fd(const struct journal *j);
@@ -61,6 +64,8 @@ uint64_t journal_end(const struct journal *j);
 result journal_health(const struct journal *j);
 /* Hands the keeper the entries that are stored but not under the newest note (after a crash). */
 MUST_USE result journal_replay(struct journal *j, struct store_reader *reader);
+/* Nothing is open or being committed. */
+bool journal_stored(const struct journal *j);
 /* Nothing is open, being committed, or unsigned. */
 bool journal_idle(const struct journal *j);
 

@@ -45,6 +45,19 @@ void reply_code(struct core *c, uint64_t slot, const char *status, const char *r
     reply_json(c, slot, code_reply(status, rule, code));
 }
 
+void reply_value(struct core *c, uint64_t slot, const char *member, json_t *value)
+{
+    AUTO_JSON *owned = value;
+    json_t *reply = code_reply("ok", NULL, E_ok);
+    result r = reply ? json_put_new(reply, member, json_incref(owned)) : fail(E_no_memory);
+    if (is_ok(r)) {
+        reply_json(c, slot, reply);
+        return;
+    }
+    json_decref(reply);
+    refuse(c, slot, r);
+}
+
 void reply_to_all(struct core *c, struct work *w, const char *status, const char *rule, enum seb_code code)
 {
     for (struct waiter *one = w->waiters; one; one = one->next)

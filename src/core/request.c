@@ -49,6 +49,8 @@ struct facts work_facts(struct core *c, struct work *w, struct target_facts *roo
         .domain = c->config->domain,
         .policy = c->policy,
         .epoch = c->has_epoch ? &c->epoch : NULL,
+        .attested = attested_facts_now(c),
+        .certificates_from = c->certificates_from,
         .certificate = &w->certificate,
         .signers = w->signers,
         .request = &w->request,
@@ -188,6 +190,7 @@ result decision_facts(struct core *c, struct work *w, const struct facts *f)
         .policy_epoch = policy_epoch_of(c->policy),
         .statement = c->epoch.digest,
         .epoch = c->epoch.epoch,
+        .has_attestation = f->attested != NULL,
         .has_target = w->target != NULL,
         .has_body = f->has_body,
         .body = w->body_digest,
@@ -195,6 +198,8 @@ result decision_facts(struct core *c, struct work *w, const struct facts *f)
         .has_live = w->has_live,
         .live = w->live,
     };
+    if (f->attested)
+        d.attestation = f->attested->result;
     TRY(span_copy(SPAN(c->run), d.run, sizeof d.run));
     TRY(span_copy_text(span_text(w->request.id), d.request_id, sizeof d.request_id));
     TRY(span_copy_text(span_text(w->certificate.cid), d.cid, sizeof d.cid));

@@ -41,50 +41,35 @@ result start_store(struct core *c)
     return journal_new(&args, &c->journal);
 }
 
-/* The keys' identities and what proves them to be in hardware: kept until the start is recorded. */
+/* What the keeper said of the keys: kept until the start is recorded. */
 struct starting {
     struct core *core;
-    struct entry entry;
-    struct buf evidence[ROLES];
+    struct keys_told *told;
+    bool resumed;
     struct ticket ticket;
 };
 
-static result read_key(const json_t *keys, const char *role, struct key_identity *ret, struct buf *evidence)
-{
-    const json_t *key;
-    const char *backend;
-    TRY(json_object_at(keys, role, &key));
-    TRY(json_digest_at(key, "kid", &ret->kid));
-    TRY(json_text(key, "backend", sizeof ret->backend - 1, &backend));
-    TRY(span_copy_text(span_text(backend), ret->backend, sizeof ret->backend));
-    TRY(json_bytes_at(key, "evidence", STORE_BLOB_MAX, evidence));
-    ret->evidence = sha256(buf_span(evidence));
-    return OK;
-}
-
-static result read_keys(struct core *c, struct starting *s, struct span json)
-{
-    static const char *const roles[ROLES] = { [ROLE_ATTESTATION] = "attestation", [ROLE_RECORD] = "record", [ROLE_MINT] = "mint" };
-    AUTO_JSON *v = NULL;
-    const json_t *keys;
-    AUTO_BUF run = BUF(RUN_SIZE);
-    TRY(json_strict(json, LINK_PACKET_MAX, &v));
-    TRY(json_bytes_at(v, "run", RUN_SIZE, &run));
-    TRY(span_copy(buf_span(&run), c->run, RUN_SIZE));
-    TRY(json_object_at(v, "keys", &keys));
-    for (unsigned i = 0; i < ROLES; i++) {
-        s->evidence[i] = BUF(STORE_BLOB_MAX);
-        TRY(read_key(keys, roles[i], &c->key[i], &s->evidence[i]));
-        s->entry.start.key[i] = c->key[i];
-    }
-    return OK;
-}
-
 static void starting_free(struct starting *s)
 {
-    for (unsigned i = 0; i < ROLES; i++)
-        buf_free(&s->evidence[i]);
+    keys_told_free(s->told);
     free(s);
+}
+
+/* From what the TPM remembers of the log, anchored in it, to the newest note. Where the note is of a smaller log there is no such
+ * proof: the keeper names that. */
+static result anchor_proof(struct core *c, const struct merkle_source *source, struct resume_message *m)
+{
+    const struct keys_told *told = c->starting->told;
+    struct merkle_proof proof;
+    if (!told->has_anchor || told->anchor_size >= m->size)
+        return OK;
+    TRY(merkle_consistency(source, told->anchor_size, m->size, &proof));
+    if (proof.n > sizeof m->proof / sizeof m->proof[0])
+        return fail(E_invariant);
+    m->proof_n = proof.n;
+    for (unsigned i = 0; i < proof.n; i++)
+        m->proof[i] = proof.hash[i];
+    return OK;
 }
 
 static result resume(struct core *c)
@@ -97,30 +82,43 @@ static result resume(struct core *c)
     m.n = f.n;
     for (unsigned i = 0; i < f.n; i++)
         m.hash[i] = f.hash[i];
+    TRY(anchor_proof(c, &source, &m));
     TRY(resume_put(&fields, &m));
     return link_send(c->keeper, MESSAGE_RESUME, 0, buf_span(&fields));
 }
 
-result start_keys(struct core *c, struct span fields)
+static result keys_first(struct core *c, struct span json)
 {
-    struct span json;
-    if (c->starting)
-        return fail(E_illegal_message);
-    TRY(text_read(fields, &json));
     struct starting *s = calloc(1, sizeof *s);
     if (!s)
         return fail(E_no_memory);
     s->core = c;
     c->starting = s;
-    TRY(read_keys(c, s, json));
+    TRY(keys_told_new(&s->told));
+    TRY(keys_told_read(json, s->told));
+    TRY(span_copy(SPAN(s->told->run), c->run, RUN_SIZE));
+    for (unsigned i = 0; i < ROLES; i++)
+        c->key[i] = s->told->key[i];
     return resume(c);
 }
 
+result start_keys(struct core *c, struct span fields)
+{
+    struct span json;
+    TRY(text_read(fields, &json));
+    if (c->started || (c->starting && c->starting->resumed))
+        return keys_changed(c, json);
+    return c->starting ? fail(E_illegal_message) : keys_first(c, json);
+}
+
+/* The record key may have to wait for its lease or approval: the start is in the log, signed or not, and refusals can be served. */
 static void started(struct ticket *t, result r)
 {
     struct starting *s = t->context;
     struct core *c = s->core;
     starting_free(s);
+    c->starting = NULL;
+    c->started = true;
     if (!is_ok(r))
         child_abort("the start can't be recorded", r);
     r = recover_open(c);
@@ -132,30 +130,58 @@ static void started(struct ticket *t, result r)
         child_abort("the supervisor can't be told", r);
 }
 
-result start_resumed(struct core *c)
+static result start_entry_fill(struct core *c, const struct keys_told *told, struct start_entry *start)
 {
-    struct starting *s = c->starting;
-    if (!s)
-        return fail(E_illegal_message);
-    struct start_entry *start = &s->entry.start;
-    link_phase_set(c->keeper, PHASE_SERVING);
-    TRY(journal_replay(c->journal, c->reader));
-    TRY(admin_restore(c));
-    s->entry.type = ENTRY_START;
-    s->entry.time = journal_now(c->journal);
     start->config = c->config->digest;
     TRY(span_copy(SPAN(c->run), start->run, RUN_SIZE));
     TRY(span_copy_text(span_text(c->config->domain), start->domain, sizeof start->domain));
     TRY(span_copy_text(span_text(c->config->instance), start->instance, sizeof start->instance));
     TRY(span_copy_text(span_text("seb " PACKAGE_VERSION), start->program, sizeof start->program));
     for (unsigned i = 0; i < ROLES; i++)
-        TRY(store_batch_blob(journal_batch(c->journal), BLOB_EVIDENCE, &start->key[i].evidence, buf_span(&s->evidence[i])));
-    struct placed placed;
-    TRY(journal_add(c->journal, &s->entry, NULL, &placed));
-    s->ticket = (struct ticket){ .index = placed.index, .until = UNTIL_SIGNED, .context = s, .done = started };
-    journal_wait(c->journal, &s->ticket);
-    c->keys_since_ms = s->entry.time;
+        start->key[i] = told->key[i];
+    start->certificates_from = c->certificates_from;
+    start->counter = told->counter;
+    start->head = c->head;
+    start->measured_n = told->measured_n;
+    for (unsigned i = 0; i < told->measured_n; i++)
+        start->measured[i] = told->measured[i];
     return OK;
+}
+
+static result start_record(struct core *c, struct starting *s)
+{
+    struct entry e = { .type = ENTRY_START, .time = journal_now(c->journal) };
+    const struct keys_told *told = s->told;
+    struct placed placed;
+    TRY(start_entry_fill(c, told, &e.start));
+    for (unsigned i = 0; i < ROLES; i++)
+        TRY(store_batch_blob(journal_batch(c->journal), BLOB_EVIDENCE, &told->key[i].evidence, buf_span(&told->evidence[i])));
+    TRY(journal_add(c->journal, &e, NULL, &placed));
+    s->ticket = (struct ticket){ .index = placed.index, .until = UNTIL_APPENDED, .context = s, .done = started };
+    journal_wait(c->journal, &s->ticket);
+    c->keys_since_ms = e.time;
+    return OK;
+}
+
+result start_resumed(struct core *c, const struct code_message *m)
+{
+    struct starting *s = c->starting;
+    if (!s || s->resumed)
+        return fail(E_illegal_message);
+    s->resumed = true;
+    link_phase_set(c->keeper, PHASE_SERVING);
+    c->head = store_size(c->store);
+    c->head_was_signed = journal_signed_size(c->journal) == c->head;
+    if (m->foreign & RESUMED_UNCLEAN) {
+        /* A certificate of this very second may have been used by the run before. */
+        c->certificates_from = journal_now(c->journal) / 1000 + 1;
+        log_line(LOG_WARNING, "the last run's end isn't anchored: certificates issued before now are refused");
+    }
+    attestation_init(&c->attest, journal_now(c->journal));
+    TRY(journal_replay(c->journal, c->reader));
+    TRY(admin_restore(c));
+    TRY(rekey_record(c));
+    return start_record(c, s);
 }
 
 void start_undo(struct core *c)
@@ -169,6 +195,13 @@ void start_undo(struct core *c)
         HASH_DEL(c->agents, a);
         free(a);
     }
+    admin_undo(c);
+    records_free(c);
+    attestation_free(&c->attest);
+    buf_free(&c->approvals);
+    json_decref(c->keeper_state);
+    if (c->starting)
+        starting_free(c->starting);
     journal_free(c->journal);
     store_reader_close(c->reader);
     store_close(c->store);

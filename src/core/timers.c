@@ -121,12 +121,12 @@ static bool works_end(struct core *c)
     return true;
 }
 
-static void stop_signed(struct ticket *t, result r)
+static void stop_appended(struct ticket *t, result r)
 {
     struct core *c = t->context;
     if (!is_ok(r))
         log_result(LOG_ERROR, "the stop isn't recorded", r);
-    c->stop = STOP_SIGNED;
+    c->stop = STOP_APPENDED;
 }
 
 static void stop_write(struct core *c)
@@ -145,7 +145,7 @@ static void stop_write(struct core *c)
         c->stop = STOP_DONE;
         return;
     }
-    c->stop_ticket = (struct ticket){ .index = placed.index, .until = UNTIL_SIGNED, .context = c, .done = stop_signed };
+    c->stop_ticket = (struct ticket){ .index = placed.index, .until = UNTIL_APPENDED, .context = c, .done = stop_appended };
     journal_wait(c->journal, &c->stop_ticket);
 }
 
@@ -160,7 +160,10 @@ void stop_advance(struct core *c)
         else
             c->stop = STOP_DONE;
     }
-    if (c->stop == STOP_SIGNED && journal_idle(c->journal) && !journal_unquoted_ms(c->journal))
+    /* Where the chip signs nothing (no lease, say), it won't for the stop: that is signed when the next run may. */
+    bool signs = is_ok(c->keys_health);
+    if (c->stop == STOP_APPENDED &&
+        (signs ? journal_idle(c->journal) && !journal_unquoted_ms(c->journal) : journal_stored(c->journal)))
         c->stop = STOP_DONE;
     if (c->stop != STOP_DONE && since > STOP_ALL_MS) {
         log_line(LOG_WARNING, "stopped before the last records were signed and quoted");
