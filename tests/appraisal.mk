@@ -19,3 +19,9 @@ tests_int_attest_driver_SOURCES = tests/int/attest_driver.c tests/int/attest_quo
 tests_int_attest_driver_LDADD = $(ATTEST_TEST_LIBS)
 TESTS += tests/int/attest-credential tests/int/attest-quotes
 EXTRA_DIST += tests/int/attest-credential tests/int/attest-quotes
+
+check_PROGRAMS += tests/fuzz/fuzz_appraisal
+TESTS += tests/fuzz/fuzz_appraisal
+tests_fuzz_fuzz_appraisal_SOURCES = tests/fuzz/fuzz_appraisal.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_appraisal_LDADD = $(ATTEST_TEST_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/appraisal

@@ -21,7 +21,7 @@ EXTRA_DIST += tests/int/sab-signs-with-hardware-keys
 # The vectors, and that their generator makes them.
 check_LIBRARIES += tests/unit/libvectors.a
 tests_unit_libvectors_a_SOURCES = tests/unit/vectors.c tests/unit/vectors.h
-VECTOR_TESTS = tests/unit/test_vectors_documents tests/unit/test_vectors_log tests/unit/test_vectors_attested
+VECTOR_TESTS = tests/unit/test_vectors_documents tests/unit/test_vectors_log tests/unit/test_vectors_attested tests/unit/test_vectors_appraisals
 check_PROGRAMS += $(VECTOR_TESTS)
 TESTS += $(VECTOR_TESTS) tests/vectors/check
 tests_unit_test_vectors_documents_SOURCES = tests/unit/test_vectors_documents.c
@@ -31,9 +31,11 @@ tests_unit_test_vectors_log_LDADD = tests/unit/libvectors.a libmint.a libscope.a
 	$(POLICY_LIBS)
 tests_unit_test_vectors_attested_SOURCES = tests/unit/test_vectors_attested.c
 tests_unit_test_vectors_attested_LDADD = tests/unit/libvectors.a libattest.a $(BASE_LIBS)
-VECTORS = approvals bus canonical checkpoints contracts credentials documents entries eventlogs hostile keys merkle quotes references signatures
+tests_unit_test_vectors_appraisals_SOURCES = tests/unit/test_vectors_appraisals.c
+tests_unit_test_vectors_appraisals_LDADD = tests/unit/libvectors.a libattest.a libmerkle.a $(BASE_LIBS)
+VECTORS = appraisals approvals bus canonical challenges checkpoints contracts credentials documents entries eventlogs hostile keys merkle quotes references signatures
 EXTRA_DIST += tests/vectors/check tests/vectors/generate.py tests/vectors/forms.py tests/vectors/hostile.py tests/vectors/p256.py \
-	tests/vectors/approvals.py tests/vectors/logs.py \
+	tests/vectors/appraisals.py tests/vectors/approvals.py tests/vectors/logs.py \
 	$(VECTORS:%=tests/vectors/%.json)
 
 policy_fuzz = tests/fuzz/fuzz_certificate tests/fuzz/fuzz_request tests/fuzz/fuzz_policy

@@ -5,6 +5,7 @@ import os
 import sys
 
 import p256
+from appraisals import appraisals, challenges
 from approvals import approvals, event_logs, references
 from forms import (Key, b64url, blob16, blob32, canonical, consistency, digest, flattened, header, inclusion, jcs, jws, leaf, note,
                    note_text, root, sha256, signing_input)
@@ -279,7 +280,7 @@ def main():
     files = {"keys": keys(), "canonical": canonical_forms(), "signatures": signatures(), "contracts": contracts(),
              "documents": documents(), "bus": bus(), "entries": log_entries(), "merkle": merkle(), "checkpoints": checkpoints(),
              "quotes": quotes(), "credentials": credentials(), "approvals": approvals(), "eventlogs": event_logs(),
-             "references": references(),
+             "references": references(), "appraisals": appraisals(), "challenges": challenges(),
              "hostile": hostile(list(samples.values()), contracts(), bus(), log_entries(), checkpoints(), quotes(),
                                 signatures()[0]["compact"])}
     for name, content in files.items():
