@@ -181,14 +181,16 @@ static result start_quoting(struct keeper *k)
 /* When a quote goes ahead of everything else: such that a signature that is begun just before doesn't make it late. */
 static int64_t quote_due_ms(const struct keeper *k)
 {
+    const struct keeper_log *log = &k->log;
     int64_t last = chip_last_ms(k->chip) < QUOTE_DUE_MS ? chip_last_ms(k->chip) : QUOTE_DUE_MS;
-    return k->log.uncovered_since_ms ? k->log.uncovered_since_ms + QUOTE_DUE_MS - last : INT64_MAX;
+    /* After the TPM was away a quote of the old checkpoint would set its records, which are as old, to the chip's clock of now. */
+    bool behind_signature = log->sign_first && log->sign_wanted && log->frontier.size != log->newest.size;
+    return log->uncovered_since_ms && !behind_signature ? log->uncovered_since_ms + QUOTE_DUE_MS - last : INT64_MAX;
 }
 
-/* After the TPM was away a quote of the old checkpoint would set its records, which are as old, to the chip's clock of now. */
 result log_quote_turn(struct keeper *k, int64_t now_ms)
 {
-    return now_ms >= quote_due_ms(k) && !(must_sign(k) && k->log.sign_first) ? start_quoting(k) : OK;
+    return now_ms >= quote_due_ms(k) ? start_quoting(k) : OK;
 }
 
 /* Signing makes one group of all that waited; minting takes a command each. So those that waited when a group was signed go first,

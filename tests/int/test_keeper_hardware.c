@@ -71,6 +71,7 @@ static struct asked ask(struct room *r, bool reads)
     return a;
 }
 
+/* What is asked under a signed checkpoint, with the result that is held now. */
 static enum seb_code mint_asked(struct room *r, struct asked *a, bool reads)
 {
     enum seb_code code = room_mint(r, a->index, &a->certificate.jws, reads ? (struct span){ NULL, 0 } : ROOM_BODY);
@@ -106,8 +107,12 @@ static void killed_tpm(struct world_of_hardware *h, struct room *r)
     check_that(&h->c, r->tpm_again > asked, "an answer without a descriptor: it is asked again");
     hardware(h, "start");
     room_give_tpm(r, r->tpm);
+    ROOM_WAIT(r, ROOM_WAIT_MS, r->health == E_lease_missing);
+    check_that(&h->c, r->health == E_lease_missing, "with the new descriptor all is proved again: HEALTH says lease_missing");
+    check_code(
+        &h->c, fail(room_lease(r, ROOM_LEASE_S)), E_ok, "the verifier affirms the TPM that was reset, and leases the keys again");
     ROOM_WAIT(r, ROOM_WAIT_MS, r->health == E_ok && r->signed_size == r->frontier.size);
-    check_that(&h->c, r->health == E_ok, "with the new descriptor all is proved again: HEALTH says ok");
+    check_that(&h->c, r->health == E_ok, "HEALTH says ok");
     check_that(&h->c, r->signed_size == r->frontier.size, "what waited for a signature is signed");
     check_code(&h->c, fail(mint_asked(r, &during, false)), E_ok, "and a credential for it is minted");
     ROOM_WAIT(r, ROOM_WAIT_MS, r->quoted_size == r->signed_size);
@@ -154,8 +159,10 @@ static void another_tpm(struct world_of_hardware *h, struct room *r)
         "another TPM's keys: HEALTH says key_mismatch, nothing is signed");
     hardware(h, "start");
     room_give_tpm(r, r->tpm);
-    ROOM_WAIT(r, ROOM_WAIT_MS, r->signed_size == r->frontier.size);
-    check_code(&h->c, fail(mint_asked(r, &a, false)), E_ok, "with the right one work goes on");
+    ROOM_WAIT(r, ROOM_WAIT_MS, r->health == E_lease_missing);
+    check_code(&h->c, fail(room_lease(r, ROOM_LEASE_S)), E_ok, "with the right one a lease is taken");
+    ROOM_WAIT(r, ROOM_WAIT_MS, r->health == E_ok && r->signed_size == r->frontier.size);
+    check_code(&h->c, fail(mint_asked(r, &a, false)), E_ok, "and work goes on");
     room_stop(r);
     room_start(r, other);
     check_that(&h->c, !r->ready && room_wait_end(r) == CHILD_EXIT_ABORT, "over another TPM the keeper doesn't start");
@@ -204,7 +211,6 @@ static void slow_tpm(struct world_of_hardware *h, struct room *r)
     char slow[128];
     snprintf(slow, sizeof slow, "%s/slow-%d", h->work, r->mint_in_hsm);
     pid_t pid = start_slow_tpm(h, slow, r->tpm);
-    room_new_log(r);
     room_start(r, slow);
     room_load_all(r);
     r->worst_quote_ms = 0;
@@ -215,7 +221,8 @@ static void slow_tpm(struct world_of_hardware *h, struct room *r)
     printf("# TPM + " SLOW_MS " ms a command, 4 s: %llu entries, %u checkpoints, %u quotes, longest without a quote %lld ms\n",
         (unsigned long long)(r->frontier.size - size), r->checkpoints - checkpoints, r->quotes - quotes,
         (long long)r->worst_quote_ms);
-    check_that(&h->c, r->checkpoints - checkpoints >= 20, "signatures go on under load");
+    /* Each takes the chip five commands: four to arm a session, one to sign. */
+    check_that(&h->c, r->checkpoints - checkpoints >= 8, "signatures go on under load");
     check_that(&h->c, r->worst_quote_ms > 0 && r->worst_quote_ms <= 1000, "and each checkpoint has a quote within a second");
     check_code(&h->c, fail(mint_honestly(r)), E_ok, "a credential is minted over a slow TPM");
 
@@ -323,6 +330,8 @@ int main(int argc, char **argv)
     lost_token(&h, &hsm);
     other_instance(&h, &hsm);
     slow_tpm(&h, &hsm);
+    hardware(&h, "kill");
+    hardware(&h, "start"); /* another state folder, another event log: its PCR begins anew */
     room_make(&tpm, &h.c, h.work, h.program, false);
     slow_tpm(&h, &tpm);
     check_that(&h.c, hsm.wrong + tpm.wrong == 0, "the keeper sent nothing that was wrong");
