@@ -102,7 +102,9 @@ static result judge_ima(const struct appraisal_case *c)
 {
     const struct evidence *e = c->a->evidence;
     const struct appraisal_known *k = c->a->known;
-    struct ima_state state = c->reset || !k->has_quote ? (struct ima_state){ 0 } : k->ima;
+    struct ima_state state = { 0 };
+    if (k->has_quote && !c->reset)
+        state = k->ima;
     if (!e->has_ima) {
         if (c->a->options.needs_ima)
             verdict_say(c->v, E_event_log_missing);
