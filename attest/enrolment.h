@@ -43,7 +43,7 @@ struct enrolment {
     unsigned ek_at; /* which of the offer's */
     uint8_t ak_name[TPM_NAME_SIZE];
     struct digest key_policy;
-    struct pubkey *ak, *record, *mint;
+    struct pubkey *ak, *record, *mint; /* mint NULL: in an HSM, and not stated before a first lease */
     bool mint_in_hsm;
     struct token_identity token; /* of an HSM's mint key */
 };

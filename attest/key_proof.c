@@ -204,6 +204,8 @@ result hsm_key_proof(struct span evidence, const struct pubkey *record, const ch
     struct token_identity *ret_token, struct pubkey **ret_key)
 {
     struct token_identity token = { 0 };
+    if (span_is(evidence, "{}"))
+        return fail(E_key_not_stated);
     TRY(named(statement_open(evidence, record, domain, instance, &token, ret_key), E_key_not_certified));
     *ret_token = token;
     return OK;

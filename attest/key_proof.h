@@ -27,8 +27,9 @@ struct token_identity {
     char manufacturer[65], model[65], serial[65];
 };
 /* A mint key in an HSM: evidence is the text of a key statement (JWS, TYP_KEY_STATEMENT) by the record key, for this domain and
- * instance, of attributes that a key has which was made in the token and can't leave it. key_not_certified. The caller frees
- * *ret_key. */
+ * instance, of attributes that a key has which was made in the token and can't leave it. key_not_certified. "{}" is
+ * key_not_stated: the record key signs nothing before the first lease, and this is what an honest instance has until then. The
+ * caller frees *ret_key. */
 MUST_USE result hsm_key_proof(struct span evidence, const struct pubkey *record, const char *domain, const char *instance,
     struct token_identity *ret_token, struct pubkey **ret_key);
 

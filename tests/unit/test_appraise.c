@@ -155,6 +155,13 @@ static void statement_for_another(struct attest_world *w)
     buf_clear(&k->evidence);
     world_key_statement(w->mint, w->record, "seb-2", false, &k->evidence);
 }
+static void not_stated(struct attest_world *w)
+{
+    struct evidence_key *k = &w->evidence->key[EVIDENCE_MINT];
+    buf_clear(&k->evidence);
+    if (!is_ok(buf_text(&k->evidence, "{}")))
+        abort();
+}
 static void hsm(struct attest_world *w)
 {
     w->mint_in_hsm = true;
@@ -408,6 +415,8 @@ static const struct attack attacks[] = {
     { "an HSM's key that may leave", hsm, extractable_hsm, { E_key_not_certified }, EAR_CONTRAINDICATED },
     { "a key statement by another key", hsm, statement_of_another, { E_key_not_certified }, EAR_CONTRAINDICATED },
     { "a key statement for another instance", hsm, statement_for_another, { E_key_not_certified }, EAR_CONTRAINDICATED },
+    { "an HSM's key that isn't stated yet", hsm, not_stated, { E_key_not_stated }, EAR_WARNING },
+    { "a TPM's key without evidence", NULL, not_stated, { E_key_not_certified }, EAR_CONTRAINDICATED },
     { "clock back", clock_back, NULL, { E_clock_went_back }, EAR_CONTRAINDICATED },
     { "clock back over a reset", clock_back_over_reset, NULL, { E_clock_went_back }, EAR_CONTRAINDICATED },
     { "clock unsafe without a reset", unsafe, NULL, { E_clock_unsafe }, EAR_WARNING },

@@ -75,6 +75,11 @@ static void proves(struct room *r)
     check_code(r->c, check(r, &e), E_ok, "with a mint key in an HSM");
     check_that(r->c, e.mint_in_hsm && span_is(span_text(e.token.manufacturer), "SoftHSM project"), "whose token is known");
     enrolment_free(&e);
+    buf_clear(&r->offer->key[EVIDENCE_MINT].evidence);
+    must(is_ok(buf_text(&r->offer->key[EVIDENCE_MINT].evidence, "{}")));
+    check_code(r->c, check(r, &e), E_ok, "that isn't stated before a first lease");
+    check_that(r->c, e.mint_in_hsm && !e.mint, "and so isn't proved");
+    enrolment_free(&e);
     r->w->mint_in_hsm = false;
     fill(r);
     r->offer->eks = 2;
