@@ -7,7 +7,7 @@
 #include "base/jws.h"
 
 #define RESULT_MAX 8192
-#define RESULT_CODES_MAX 32
+#define RESULT_CODES_MAX 40
 #define RESULT_VALID_S_MAX 300
 #define RESULT_VALID_S_DEFAULT 30
 #define EAR_PROFILE "tag:github.com,2023:veraison/ear"
