@@ -75,19 +75,6 @@ static result restore_statement(struct core *c, enum state_kind kind, enum loade
     return begin(c, &(struct admin){ .restoring = true, .what = what }, &statement, (struct span){ NULL, 0 });
 }
 
-/* One that doesn't serve any more (another policy key was pinned since) keeps the broker from nothing: the chip wants one that
- * does.
- */
-static result restore_approval(struct core *c, struct span file)
-{
-    result r = begin(c, &(struct admin){ .restoring = true, .what = LOADED_APPROVAL }, NULL, file);
-    if (!is_ok(r) && code_of(r) != E_no_memory) {
-        log_result(LOG_WARNING, "a stored approval", r);
-        return OK;
-    }
-    return r;
-}
-
 /* A policy of an earlier version's form can't be in force: the broker starts without one, and says so. */
 result admin_restore(struct core *c)
 {
@@ -97,9 +84,7 @@ result admin_restore(struct core *c)
         r = OK;
     }
     TRY(r);
-    TRY(restore_statement(c, STATE_EPOCH, LOADED_EPOCH));
-    TRY(approvals_load(c));
-    return approvals_each(c, restore_approval);
+    return restore_statement(c, STATE_EPOCH, LOADED_EPOCH);
 }
 
 /* The first of its kind leaves the list. */
@@ -134,7 +119,7 @@ result admin_loaded(struct core *c, const struct code_message *m)
     if (is_ok(r))
         statement_in_force(a);
     else
-        log_result(a->restoring && a->what == LOADED_APPROVAL ? LOG_NOTE : LOG_ERROR, what_name(a->what), r);
+        log_result(LOG_ERROR, what_name(a->what), r);
     if (is_ok(r) && !a->restoring)
         r = statement_record(a);
     if (!is_ok(r) && !a->restoring)

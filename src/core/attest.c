@@ -173,7 +173,7 @@ static result result_to_keeper(struct core *c, uint64_t slot, const struct attes
     struct attestation *a = &c->attest;
     AUTO_BUF fields = BUF(LINK_PACKET_MAX - 64);
     struct result_message out = { .statement = m->statement };
-    if (a->judging_fits) /* nothing else gives a lease */
+    if (a->judged.status == EAR_AFFIRMING) /* nothing else gives a lease */
         out.lease = m->lease;
     buf_clear(&a->judged_text);
     buf_clear(&a->judged_of);

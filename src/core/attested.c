@@ -83,7 +83,8 @@ void attested_watch(struct core *c)
 static void lift(struct core *c)
 {
     const struct log_state *before = &c->attest.claims.log_before;
-    if (!c->certificates_from || c->attest.claims.status != EAR_AFFIRMING || !c->head_was_signed || before->size != c->head)
+    bool covers = before->size == c->head && c->resumed.size == c->head && digest_equal(&before->root, &c->resumed.root);
+    if (!c->certificates_from || c->attest.claims.status != EAR_AFFIRMING || !covers)
         return;
     c->certificates_from = 0;
     log_line(LOG_NOTE, "the verifier had seen the log up to the unclean start: certificates issued before it serve again");

@@ -137,7 +137,8 @@ static void from_keeper(struct core *c, const struct message *m)
         break;
     case MESSAGE_RESUMED:
         must("the keeper's RESUMED", code_read(m->fields, &code));
-        must("the log can't go on", fail((enum seb_code)code.code));
+        if (code.code != E_log_rolled_back) /* that is the keeper's HEALTH, until somebody acknowledges it: refusals are served */
+            must("the log can't go on", fail((enum seb_code)code.code));
         must("the start", start_resumed(c, &code));
         break;
     case MESSAGE_LOADED:

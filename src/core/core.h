@@ -104,11 +104,10 @@ struct core {
     bool has_epoch;
     struct admin *loading; /* statements that the keeper judges now (admin.c) */
     struct record *records; /* on their way into the log (record.c) */
-    struct buf approvals; /* those that the keeper is given at each start (approvals.c) */
     struct attestation attest;
     int64_t certificates_from; /* seconds; 0: certificates of any age are taken */
     uint64_t head; /* size of the log before this run */
-    bool head_was_signed; /* by then */
+    struct log_state resumed; /* what of it was signed */
     bool planning; /* the keeper makes a plan for somebody now */
     uint64_t plan_slot;
     json_t *keeper_state; /* what the keeper says of itself; NULL until it did */
@@ -195,12 +194,8 @@ void refuse(struct core *c, uint64_t slot, result r);
 void admin_receive(struct core *c, uint64_t slot, const struct admin_message *m);
 MUST_USE result admin_loaded(struct core *c, const struct code_message *m);
 MUST_USE result admin_plan(struct core *c, const struct evidence_message *m);
-MUST_USE result admin_restore(struct core *c); /* the stored statements and approvals, at start */
+MUST_USE result admin_restore(struct core *c); /* the stored statements, at start */
 void admin_undo(struct core *c);
-/* approvals.c: the list in c->approvals. */
-MUST_USE result approvals_load(struct core *c);
-MUST_USE result approvals_add(struct core *c, struct span file);
-MUST_USE result approvals_each(struct core *c, result (*each)(struct core *c, struct span file));
 /* status.c */
 MUST_USE result status_write(struct core *c, json_t *reply);
 /* noise.c */

@@ -166,12 +166,14 @@ static result start_record(struct core *c, struct starting *s)
 result start_resumed(struct core *c, const struct code_message *m)
 {
     struct starting *s = c->starting;
+    struct merkle_source source = store_source(c->reader);
     if (!s || s->resumed)
         return fail(E_illegal_message);
     s->resumed = true;
     link_phase_set(c->keeper, PHASE_SERVING);
     c->head = store_size(c->store);
-    c->head_was_signed = journal_signed_size(c->journal) == c->head;
+    c->resumed.size = journal_signed_size(c->journal);
+    TRY(merkle_root(&source, c->resumed.size, &c->resumed.root));
     if (m->foreign & RESUMED_UNCLEAN) {
         /* A certificate of this very second may have been used by the run before. */
         c->certificates_from = journal_now(c->journal) / 1000 + 1;
@@ -198,7 +200,6 @@ void start_undo(struct core *c)
     admin_undo(c);
     records_free(c);
     attestation_free(&c->attest);
-    buf_free(&c->approvals);
     json_decref(c->keeper_state);
     if (c->starting)
         starting_free(c->starting);

@@ -22,22 +22,15 @@ static result verify_epoch(struct admin *a, const struct jws *j)
     return epoch_follows(c->has_epoch ? &c->epoch : NULL, &a->epoch, c->config->domain);
 }
 
-/* It is of this very log: its size and root are those of a tree that this one continues. Of an unclean start it covers all that
- * was there. */
+/* It is of this very log: of what was signed of it when this run began, as the keeper holds it too. */
 static result verify_acknowledge(struct admin *a, const struct jws *j)
 {
-    struct core *c = a->core;
-    struct merkle_source source = store_source(c->reader);
-    struct digest root;
+    const struct core *c = a->core;
     TRY(verify_statement(c->config->policy_key, TYP_ACKNOWLEDGE, j));
     TRY(acknowledge_parse(j->payload, &a->acknowledge));
     TRY(acknowledge_check(&a->acknowledge, c->config->domain, c->config->instance, clock_utc_ms() / 1000));
-    if (a->acknowledge.size > store_size(c->store))
-        return fail(E_acknowledge_mismatch);
-    TRY(merkle_root(&source, a->acknowledge.size, &root));
-    if (!digest_equal(&root, &a->acknowledge.root))
-        return fail(E_acknowledge_mismatch);
-    return a->acknowledge.what == ACKNOWLEDGE_UNCLEAN && a->acknowledge.size < c->head ? fail(E_acknowledge_mismatch) : OK;
+    bool same = a->acknowledge.size == c->resumed.size && digest_equal(&a->acknowledge.root, &c->resumed.root);
+    return same ? OK : fail(E_acknowledge_mismatch);
 }
 
 result statement_verify(struct admin *a, const struct jws *statement)
@@ -83,7 +76,7 @@ result approval_verify(struct admin *a)
         return fail(E_domain_mismatch);
     if (!span_is(span_text(file.approval.instance), c->config->instance))
         return fail(E_instance_mismatch);
-    return a->restoring ? OK : countersigned(a, &file);
+    return countersigned(a, &file);
 }
 
 static void lift(struct core *c, const struct acknowledge *k)
@@ -151,13 +144,12 @@ static void recorded(struct core *c, uint64_t slot, uint64_t index)
     refuse(c, slot, r);
 }
 
+/* The keeper keeps it; the log has it beside its entries, for the evidence that names it. */
 static result record_approval(struct admin *a)
 {
     AUTO_RECORD *r = NULL;
-    TRY(approvals_add(a->core, buf_span(&a->file)));
     TRY(record_new(a->core, NULL, &r));
     TRY(record_blob(r, BLOB_APPROVAL, &a->digest, buf_span(&a->text)));
-    TRY(record_state(r, STATE_APPROVALS, buf_span(&a->core->approvals)));
     return record_put(&r, recorded, a->slot);
 }
 

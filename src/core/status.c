@@ -10,6 +10,7 @@ static result status_log(struct core *c, json_t *reply)
     TRY(json_put_int(o, "size", (int64_t)journal_end(c->journal)));
     TRY(json_put_int(o, "signed", (int64_t)journal_signed_size(c->journal)));
     TRY(json_put_int(o, "quoted", (int64_t)journal_quoted_size(c->journal)));
+    TRY(put_log_state(o, "resumed", &c->resumed));
     return json_put_int(o, "unquoted_ms", journal_unquoted_ms(c->journal));
 }
 

@@ -31,8 +31,8 @@ enum blob_kind {
     BLOB_APPROVAL, /* JWS */
 };
 #define BLOB_KINDS (BLOB_APPROVAL + 1)
-/* What is in force: a statement as JWS JSON text; the approvals that the keeper is given at each start (core/approvals.h). */
-enum state_kind { STATE_POLICY = 1, STATE_EPOCH, STATE_APPROVALS };
+/* The statement in force of each kind, as JWS JSON text. */
+enum state_kind { STATE_POLICY = 1, STATE_EPOCH };
 
 struct stored_request {
     struct digest agent; /* thumbprint */

@@ -95,7 +95,6 @@ static void check_new_kinds(struct checks *c, struct store *s, struct store_read
     must(store_batch_new(store_size(s), &b));
     for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         must(store_batch_blob(b, kinds[i], &d, span_text("new")));
-    must(store_batch_state(b, STATE_APPROVALS, span_text("approvals")));
     check_code(c, store_commit(s, b), E_ok, "the new kinds are stored");
     for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         AUTO_BUF out = BUF(16);
