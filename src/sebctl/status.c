@@ -51,16 +51,21 @@ static result put_row(struct buf *out, const char *label, const json_t *o, const
     return buf_text(out, "\n");
 }
 
+/* "name: what it means". The name is another process's: only one that is known has words. */
+static result put_code(struct buf *out, const json_t *code)
+{
+    const char *name = json_string_value(code);
+    TRY(put_text(out, code));
+    return name && code_named(name) < E_CODES ? buf_printf(out, ": %s", code_words(code_named(name))) : OK;
+}
+
 static result put_mutations(struct buf *out, const json_t *reply)
 {
     bool serves = json_is_true(json_object_get(reply, "mutations"));
     TRY(put_label(out, "mutations"));
     TRY(buf_text(out, serves ? "yes" : "no: "));
     if (!serves) {
-        const char *name = json_string_value(json_object_get(reply, "code"));
-        TRY(put_text(out, json_object_get(reply, "code")));
-        if (name && code_named(name) < E_CODES)
-            TRY(buf_printf(out, ": %s", code_words(code_named(name))));
+        TRY(put_code(out, json_object_get(reply, "code")));
     }
     return buf_text(out, "\n");
 }
@@ -99,6 +104,119 @@ static result put_policy(struct buf *out, const json_t *policy)
     return buf_text(out, "\n");
 }
 
+static result put_time_ms(struct buf *out, const json_t *o, const char *member)
+{
+    return put_time(out, json_integer_value(json_object_get(o, member)) / 1000);
+}
+
+/* What was wrong, as the verifier's result has it. */
+static result put_codes(struct buf *out, const json_t *codes)
+{
+    json_t *code;
+    size_t i;
+    json_array_foreach (codes, i, code) {
+        TRY(put_label(out, "  verifier"));
+        TRY(put_code(out, code));
+        TRY(buf_text(out, "\n"));
+    }
+    return OK;
+}
+
+static result put_attestation(struct buf *out, const json_t *a)
+{
+    const char *state = json_string_value(json_object_get(a, "state"));
+    if (!a)
+        return OK;
+    TRY(put_label(out, "attested"));
+    if (state && span_is(span_text(state), "ok")) {
+        TRY(buf_text(out, "until "));
+        TRY(put_time(out, json_integer_value(json_object_get(a, "exp"))));
+        TRY(buf_text(out, ", result "));
+        TRY(put_text(out, json_object_get(a, "result")));
+        return buf_text(out, "\n");
+    }
+    TRY(buf_text(out, "no, since "));
+    TRY(put_time_ms(out, a, "since"));
+    TRY(buf_text(out, ": "));
+    TRY(put_code(out, json_object_get(a, "state")));
+    TRY(buf_text(out, "\n"));
+    return put_codes(out, json_object_get(a, "codes"));
+}
+
+static result put_lease(struct buf *out, const json_t *keeper)
+{
+    TRY(put_label(out, "lease"));
+    if (json_integer_value(json_object_get(keeper, "lease_until")) > 0) {
+        TRY(buf_text(out, "until "));
+        TRY(put_time_ms(out, keeper, "lease_until"));
+    } else {
+        TRY(buf_text(out, "none"));
+    }
+    return buf_text(out, "\n");
+}
+
+static result put_unapproved(struct buf *out, const json_t *one)
+{
+    TRY(put_label(out, "  unapproved"));
+    TRY(put_text(out, json_object_get(one, "name")));
+    TRY(buf_text(out, ": measured "));
+    TRY(json_is_null(json_object_get(one, "measured")) ? buf_text(out, "nothing")
+                                                       : put_text(out, json_object_get(one, "measured")));
+    TRY(buf_text(out, ", approved "));
+    TRY(json_is_null(json_object_get(one, "approved")) ? buf_text(out, "nothing")
+                                                       : put_text(out, json_object_get(one, "approved")));
+    return buf_text(out, "\n");
+}
+
+static result put_state(struct buf *out, const json_t *keeper)
+{
+    const json_t *one;
+    size_t i;
+    TRY(put_label(out, "state"));
+    TRY(buf_text(out, json_is_true(json_object_get(keeper, "approved")) ? "approved, counter " : "not approved, counter "));
+    TRY(put_number(out, json_object_get(keeper, "counter")));
+    TRY(buf_text(out, "\n"));
+    json_array_foreach (json_object_get(keeper, "unapproved"), i, one)
+        TRY(put_unapproved(out, one));
+    return OK;
+}
+
+static result put_anchor(struct buf *out, const json_t *anchor)
+{
+    TRY(put_label(out, "anchor"));
+    if (!json_is_object(anchor))
+        return buf_text(out, "none\n");
+    TRY(put_number(out, json_object_get(anchor, "size")));
+    return buf_text(out, json_is_true(json_object_get(anchor, "clean")) ? " entries, at a stop\n" : " entries\n");
+}
+
+/* What the keeper says of approval, lease and chip. */
+static result put_keeper(struct buf *out, const json_t *keeper)
+{
+    if (!keeper)
+        return OK;
+    TRY(put_lease(out, keeper));
+    TRY(put_state(out, keeper));
+    return put_anchor(out, json_object_get(keeper, "anchor"));
+}
+
+/* After an unclean start, and what an operator would acknowledge: the log as it was signed then. */
+static result put_unclean(struct buf *out, const json_t *reply)
+{
+    const json_t *from = json_object_get(reply, "certificates_from");
+    const json_t *resumed = json_object_get(json_object_get(reply, "log"), "resumed");
+    if (!from)
+        return OK;
+    TRY(put_label(out, "unclean start"));
+    TRY(buf_text(out, "certificates issued before "));
+    TRY(put_time(out, json_integer_value(from)));
+    TRY(buf_text(out, " are refused; it began with size "));
+    TRY(put_number(out, json_object_get(resumed, "size")));
+    TRY(buf_text(out, " and root "));
+    TRY(put_text(out, json_object_get(resumed, "root")));
+    return buf_text(out, "\n");
+}
+
 static result put_keys(struct buf *out, const json_t *keys)
 {
     TRY(put_row(out, "keys", keys, "state"));
@@ -132,9 +250,12 @@ static result put_status(struct buf *out, const json_t *reply)
     TRY(put_row(out, "instance", reply, "instance"));
     TRY(put_row(out, "run", reply, "run"));
     TRY(put_mutations(out, reply));
+    TRY(put_attestation(out, json_object_get(reply, "attestation")));
+    TRY(put_keeper(out, json_object_get(reply, "keeper")));
     TRY(put_policy(out, json_object_get(reply, "policy")));
     TRY(put_epoch(out, json_object_get(reply, "epoch")));
     TRY(put_log(out, json_object_get(reply, "log")));
+    TRY(put_unclean(out, reply));
     TRY(put_row(out, "in flight", reply, "in_flight"));
     TRY(put_keys(out, json_object_get(reply, "keys")));
     return put_open(out, json_object_get(reply, "open"));
