@@ -110,12 +110,15 @@ static bool log_state_equal(const struct log_state *a, const struct log_state *b
     return a->size == b->size && digest_equal(&a->root, &b->root);
 }
 
-/* The proof that is asked for must begin at what is known, or its lack would be no fault of the instance. */
+/* The challenge must be this instance's, and the proof that it asks for begin at what is known: or what then lacks would be no
+ * fault of the instance. */
 static result is_askable(const struct appraisal_args *a)
 {
     const struct log_state empty = log_state_empty();
     const struct log_state *asked = a->challenge->has_seen ? &a->challenge->seen : &empty;
-    return log_state_equal(asked, &a->known->log) ? OK : fail(E_bad_value);
+    bool of_it = !a->identity || (span_is(span_text(a->challenge->domain), a->identity->domain) &&
+                                     span_is(span_text(a->challenge->instance), a->identity->instance));
+    return of_it && log_state_equal(asked, &a->known->log) ? OK : fail(E_bad_value);
 }
 
 static void take_claims(const struct appraisal_args *a, struct appraisal *v)

@@ -73,7 +73,8 @@ struct appraisal {
     uint8_t lease_nonce[NONCE_SIZE]; /* as quoted, zeros where it wasn't proved: what a lease may be signed for, where affirming */
     struct differences differs; /* what was measured and isn't among the reference values; views args->reference */
 };
-/* Fails only where memory or the crypto library does: whatever the evidence, that it is bad is a verdict. */
+/* Whatever the evidence, that it is bad is a verdict. It fails where memory or the crypto library does, and with bad_value where
+ * the challenge is another instance's, or asked for a proof from elsewhere than known->log. */
 MUST_USE result appraise(const struct appraisal_args *a, struct appraisal *ret);
 void appraisal_free(struct appraisal *a); /* accepts zeroed */
 /* The claims of its result, valid for `seconds` from a->now; build, developer and appraisal policy are the caller's to set before.

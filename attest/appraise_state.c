@@ -154,7 +154,8 @@ static result open_note(const struct appraisal_case *c, struct checkpoint *ret)
     TRY(buf_printf(&origin, "%s/%s", id->domain, id->instance));
     struct digest digest = sha256(text);
     bool quoted = !c->signed_ || (c->bound.has_note && digest_equal(&c->bound.note_text, &digest));
-    return quoted && span_equal(span_text(ret->origin), buf_span(&origin)) ? OK : fail(E_note_forged);
+    bool sayable = ret->size <= (uint64_t)JSON_INT_MAX; /* in a result */
+    return quoted && sayable && span_equal(span_text(ret->origin), buf_span(&origin)) ? OK : fail(E_note_forged);
 }
 
 /* A continuation of what was seen: no smaller, and by proof (RFC 9162 section 2.1.4.2). */

@@ -169,6 +169,9 @@ result quote_challenge_read(struct span preimage, struct quote_challenge *ret)
     TRY(read_epoch(&r, &q.policy_epoch));
     TRY(read_epoch(&r, &q.epoch));
     TRY(read_end(&r));
+    /* docs/formats.md, "Common rules": a result couldn't say them. */
+    if (q.policy_epoch > (uint64_t)JSON_INT_MAX || q.epoch > (uint64_t)JSON_INT_MAX)
+        return fail(E_bad_value);
     *ret = q;
     return OK;
 }

@@ -356,6 +356,10 @@ static void rolled_back(struct attest_world *w)
 {
     w->log_size = 3;
 }
+static void endless(struct attest_world *w)
+{
+    w->epoch = UINT64_MAX;
+}
 static void forked(struct attest_world *w)
 {
     w->forks = true;
@@ -397,6 +401,7 @@ static const struct attack attacks[] = {
     { "another lease nonce", NULL, other_lease_nonce, { E_quote_forged }, EAR_CONTRAINDICATED },
     { "a certification in a quote's place", NULL, certification_as_quote, { E_quote_forged }, EAR_CONTRAINDICATED },
     { "no statement of a TPM", NULL, no_tpm_statement, { E_quote_forged }, EAR_CONTRAINDICATED },
+    { "epochs that nobody can say", endless, NULL, { E_quote_forged }, EAR_CONTRAINDICATED },
     { "a checkpoint's quote", checkpoint_quote, NULL, { E_quote_purpose }, EAR_CONTRAINDICATED },
     { "another nonce", other_nonce, NULL, { E_nonce_mismatch }, EAR_CONTRAINDICATED },
     { "an earlier nonce", old_nonce, NULL, { E_quote_old }, EAR_CONTRAINDICATED },
@@ -583,6 +588,9 @@ static void first_time(struct checks *c)
     w->challenge.seen.size = 3;
     world_answer(w);
     check_code(c, appraise(&w->args, &v), E_bad_value, "a challenge that asked from elsewhere is the verifier's own fault");
+    w->challenge.seen = w->known.log;
+    w->challenge.instance[0] ^= 1;
+    check_code(c, appraise(&w->args, &v), E_bad_value, "and so is another instance's");
     world_free(w);
 }
 
