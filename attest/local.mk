@@ -1,7 +1,7 @@
 # Evidence is read without a TPM library: seb-audit links this and base.
 noinst_LIBRARIES += libattest.a
 libattest_a_SOURCES = attest/quote.c attest/quote.h \
-	attest/policy_digest.c attest/policy_digest.h attest/approval.c attest/approval_file.c attest/approval.h \
+	attest/policy_digest.c attest/policy_digest.h attest/approval.c attest/approval_file.c attest/approval.h attest/plan.c attest/plan.h \
 	attest/cel.c attest/cel.h attest/ima.c attest/ima.h attest/little.h attest/names.c attest/names.h attest/reference.c attest/reference.h \
 	attest/tcg_log.c attest/tcg_log.h \
 	attest/members.c attest/members.h attest/challenge.c attest/challenge.h attest/evidence.c attest/evidence.h \

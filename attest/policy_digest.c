@@ -22,11 +22,11 @@
 #define COORDINATE 32
 
 /* Part 2, TPMT_PUBLIC. */
-static result put_public(struct span x, struct span y, struct buf *out)
+static result put_public(uint32_t attributes, struct span x, struct span y, struct buf *out)
 {
     TRY(buf_u16(out, ALG_ECC));
     TRY(buf_u16(out, ALG_SHA256));
-    TRY(buf_u32(out, EXTERNAL_ATTRIBUTES));
+    TRY(buf_u32(out, attributes));
     TRY(buf_u16(out, 0)); /* authPolicy */
     TRY(buf_u16(out, ALG_NULL));
     TRY(buf_u16(out, ALG_ECDSA));
@@ -37,18 +37,31 @@ static result put_public(struct span x, struct span y, struct buf *out)
     return buf_blob16(out, y);
 }
 
+static struct span without_zeros(struct span s)
+{
+    while (s.n && !s.p[0])
+        s = span_part(s, 1, s.n);
+    return s;
+}
+
 /* Part 1, section 16: nameAlg and the digest of the public area. */
-result tpm_external_name(const struct pubkey *key, uint8_t ret_name[TPM_NAME_SIZE])
+result tpm_own_key_name(const struct pubkey *key, uint32_t attributes, bool stripped, uint8_t ret_name[TPM_NAME_SIZE])
 {
     AUTO_BUF spki = BUF(SPKI_P256_SIZE), public = BUF(128), name = BUF(TPM_NAME_SIZE);
     if (!key || pubkey_alg(key) != ALG_ES256 || !is_ok(pubkey_spki(key, &spki)) || spki.n != SPKI_P256_SIZE)
         return fail(E_bad_key);
     struct span point = span_part(buf_span(&spki), SPKI_P256_SIZE - 2 * COORDINATE, 2 * COORDINATE);
-    TRY(put_public(span_part(point, 0, COORDINATE), span_part(point, COORDINATE, COORDINATE), &public));
+    struct span x = span_part(point, 0, COORDINATE), y = span_part(point, COORDINATE, COORDINATE);
+    TRY(put_public(attributes, stripped ? without_zeros(x) : x, stripped ? without_zeros(y) : y, &public));
     struct digest d = sha256(buf_span(&public));
     TRY(buf_u16(&name, ALG_SHA256));
     TRY(buf_put(&name, digest_span(&d)));
     return span_copy(buf_span(&name), ret_name, TPM_NAME_SIZE);
+}
+
+result tpm_external_name(const struct pubkey *key, uint8_t ret_name[TPM_NAME_SIZE])
+{
+    return tpm_own_key_name(key, EXTERNAL_ATTRIBUTES, false, ret_name);
 }
 
 result policy_ref(const char *origin, const uint8_t ak_name[TPM_NAME_SIZE], struct digest *ret)

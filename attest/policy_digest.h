@@ -13,6 +13,10 @@
  * sign and userWithAuth, no policy, nameAlg SHA-256. bad_key where it isn't a P-256 key. */
 MUST_USE result tpm_external_name(const struct pubkey *key, uint8_t ret_name[TPM_NAME_SIZE]);
 
+/* The Name of a key that is the TPM's own and has no policy: the same public area, with these objectAttributes; `stripped` where
+ * the TPM leaves out its coordinates' leading zeros. bad_key. */
+MUST_USE result tpm_own_key_name(const struct pubkey *key, uint32_t attributes, bool stripped, uint8_t ret_name[TPM_NAME_SIZE]);
+
 /* The policyRef of an instance's approvals: an approval fits one TPM (by the AK's Name) and one log (by its origin,
  * "<domain>/<instance>"). too_long where the origin is. */
 MUST_USE result policy_ref(const char *origin, const uint8_t ak_name[TPM_NAME_SIZE], struct digest *ret);

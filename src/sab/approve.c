@@ -3,7 +3,7 @@
  * has. */
 #include "config.h"
 
-#include "attest/approval.h"
+#include "attest/plan.h"
 #include "attest/reference.h"
 #include "base/clock.h"
 #include "sab/sab.h"
@@ -24,46 +24,12 @@ static bool is_value(const struct cel_state *s, const char *name, const struct d
     return value && digest_equal(value, wanted);
 }
 
-/* What is in the plan twice must be the same; a broker that doesn't measure all of itself isn't approved. */
-static result fits_itself(struct sab_args *a, const struct approval *plan)
-{
-    for (unsigned i = 0; i < CEL_EXECUTABLES; i++)
-        if (!cel_find(&plan->measured, cel_executable(i)))
-            return refuse(a, "an executable isn't measured");
-    if (!cel_find(&plan->measured, CEL_CONFIGURATION))
-        return refuse(a, "the configuration isn't measured");
-    if (!cel_find(&plan->measured, CEL_KEY_RECORD))
-        return refuse(a, "the record key isn't measured");
-    if (!is_value(&plan->measured, CEL_KEY_ATTESTATION, &plan->ak))
-        return refuse(a, "the measured attestation key isn't the plan's");
-    return plan->counter >= 1 ? OK : refuse(a, "the counter was never incremented");
-}
-
 /* The broker measured which key it takes approvals of: another one's would be of no use, or this isn't our broker. */
 static result fits_authority(struct sab_args *a, const struct approval *plan, const struct pubkey *policy_key)
 {
     if (!is_value(&plan->measured, CEL_POLICY_AUTHORITY, pubkey_thumbprint(policy_key)))
         return refuse(a, "the measured policy authority isn't this key");
     return pubkey_equal(plan->lease, policy_key) ? refuse(a, "the lease key is the policy key") : OK;
-}
-
-/* PCR's value and measurements follow from the event log. */
-static result fits_events(struct sab_args *a, const struct approval *plan)
-{
-    AUTO_BUF log = BUF(CEL_LOG_MAX);
-    struct cel_state state;
-    struct digest value;
-    if (!a->value[OPT_EVENTS])
-        return OK;
-    TRY(sab_read(a, a->value[OPT_EVENTS], CEL_LOG_MAX, &log));
-    a->about = a->value[OPT_EVENTS];
-    TRY(cel_replay(buf_span(&log), plan->pcr, &value, &state));
-    if (!digest_equal(&value, &plan->pcr_value))
-        return fail(E_event_log_mismatch);
-    if (!cel_equal(&state, &plan->measured))
-        return refuse(a, "the event log ends in another state than the plan's");
-    a->about = NULL;
-    return OK;
 }
 
 static result say_differences(struct sab_args *a, const struct differences *d)
@@ -170,30 +136,27 @@ static result plan_settle(struct sab_args *a, struct approval *plan)
     return OK;
 }
 
-static result approve(struct sab_args *a, struct approval *plan)
+static result plan_read(struct sab_args *a, const char *path, struct plan_file *ret)
 {
-    AUTO_SIGNER *s = NULL;
-    TRY(fits_itself(a, plan));
-    TRY(fits_events(a, plan));
-    TRY(plan_settle(a, plan));
-    TRY(sab_key_open(a, &s));
-    TRY(fits_authority(a, plan, signer_public(s)));
-    TRY(fits_reference(a, plan, signer_public(s)));
-    say_approval(plan);
-    return sign_both(a, plan, s);
+    AUTO_BUF text = BUF(PLAN_FILE_MAX);
+    const char *why = path;
+    TRY(sab_read(a, path, PLAN_FILE_MAX, &text));
+    result r = plan_file_open(buf_span(&text), ret, &why);
+    a->about = is_ok(r) ? NULL : why;
+    return r;
 }
 
-static result approve_plan(struct sab_args *a)
+static result approve(struct sab_args *a)
 {
-    struct approval plan = { 0 };
-    AUTO_BUF text = BUF(JWS_PAYLOAD_MAX);
-    TRY(sab_read(a, a->operand, JWS_PAYLOAD_MAX, &text));
-    a->about = a->operand;
-    TRY(approval_plan_parse(buf_span(&text), &plan));
-    a->about = NULL;
-    result r = approve(a, &plan);
-    approval_free(&plan);
-    return r;
+    AUTO_SIGNER *s = NULL;
+    AUTO_PLAN_FILE f = { .ak = NULL };
+    TRY(plan_read(a, a->operand, &f));
+    TRY(plan_settle(a, &f.plan));
+    TRY(sab_key_open(a, &s));
+    TRY(fits_authority(a, &f.plan, signer_public(s)));
+    TRY(fits_reference(a, &f.plan, signer_public(s)));
+    say_approval(&f.plan);
+    return sign_both(a, &f.plan, s);
 }
 
 /* As far as somebody can tell who doesn't hold the policy key: the broker verifies that one's signatures. */
@@ -216,6 +179,26 @@ static result names_authority(struct sab_args *a, const struct approval_file *f)
     return refuse(a, "no signature is by the measured policy authority");
 }
 
+/* The approval is of the plan, but for when, and for which of its epochs. */
+static result fits_plan(struct sab_args *a, const struct approval *approval)
+{
+    AUTO_PLAN_FILE f = { .ak = NULL };
+    AUTO_BUF planned = BUF(JWS_PAYLOAD_MAX), approved = BUF(JWS_PAYLOAD_MAX);
+    if (!a->value[OPT_PLAN]) {
+        fprintf(stderr, "sab: warning: without --plan the PCR value is taken on the word of whoever approved\n");
+        return OK;
+    }
+    TRY(plan_read(a, a->value[OPT_PLAN], &f));
+    if (approval->epoch < f.plan.epoch)
+        return refuse(a, "the approval is of an epoch before the plan's");
+    f.plan.counter += approval->epoch > f.plan.epoch;
+    f.plan.epoch = approval->epoch;
+    f.plan.iat = approval->iat;
+    TRY(approval_plan_write(&f.plan, &planned));
+    TRY(approval_plan_write(approval, &approved));
+    return span_equal(buf_span(&planned), buf_span(&approved)) ? OK : refuse(a, "the approval isn't of this plan");
+}
+
 static result countersign(struct sab_args *a)
 {
     AUTO_SIGNER *s = NULL;
@@ -223,8 +206,7 @@ static result countersign(struct sab_args *a)
     AUTO_BUF text = BUF(JWS_TEXT_MAX), arena = BUF(JWS_TEXT_MAX), out = BUF(APPROVAL_TEXT_MAX);
     struct jws j;
     TRY(file_read_unverified(a, &f));
-    TRY(fits_itself(a, &f.approval));
-    TRY(fits_events(a, &f.approval));
+    TRY(fits_plan(a, &f.approval));
     TRY(names_authority(a, &f));
     TRY(sab_key_open(a, &s));
     say_approval(&f.approval);
@@ -237,11 +219,11 @@ static result countersign(struct sab_args *a)
 result sab_approve(struct sab_args *a)
 {
     bool again = a->value[OPT_COUNTERSIGN];
-    if (again && (a->value[OPT_EPOCH] || a->value[OPT_REFERENCE])) {
-        a->about = "--countersign signs what is there: no --epoch, no --reference";
+    if (again ? a->value[OPT_EPOCH] || a->value[OPT_REFERENCE] : a->value[OPT_PLAN] != NULL) {
+        a->about = again ? "--countersign signs what is there: no --epoch, no --reference" : "--plan is for --countersign";
         return fail(E_usage);
     }
-    return again ? countersign(a) : approve_plan(a);
+    return again ? countersign(a) : approve(a);
 }
 
 result sab_reference_sign(struct sab_args *a)

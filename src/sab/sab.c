@@ -37,7 +37,7 @@ static const struct {
     [OPT_EPOCH] = { "epoch" },
     [OPT_VALID_S] = { "valid-s" },
     [OPT_NOT_BEFORE] = { "not-before" },
-    [OPT_EVENTS] = { "events" },
+    [OPT_PLAN] = { "plan" },
     [OPT_REFERENCE] = { "reference" },
     [OPT_COUNTERSIGN] = { "countersign", true },
     [OPT_INSTANCE] = { "instance" },
@@ -71,7 +71,7 @@ static const struct command commands[] = {
     { { "policy", "sign" }, sab_policy_sign, KEY_OPTIONS, 0, true },
     { { "epoch", "sign" }, sab_epoch_sign, KEY_OPTIONS | EPOCH_NEEDS, EPOCH_NEEDS, false },
     { { "revoke" }, sab_epoch_sign, KEY_OPTIONS | EPOCH_NEEDS, EPOCH_NEEDS, false },
-    { { "approve" }, sab_approve, KEY_OPTIONS | BIT(OPT_COUNTERSIGN) | BIT(OPT_EPOCH) | BIT(OPT_EVENTS) | BIT(OPT_REFERENCE), 0,
+    { { "approve" }, sab_approve, KEY_OPTIONS | BIT(OPT_COUNTERSIGN) | BIT(OPT_EPOCH) | BIT(OPT_PLAN) | BIT(OPT_REFERENCE), 0,
         true },
     { { "reference", "sign" }, sab_reference_sign, KEY_OPTIONS, 0, true },
     { { "acknowledge" }, sab_acknowledge, KEY_OPTIONS | ACKNOWLEDGE_NEEDS, ACKNOWLEDGE_NEEDS, false },
@@ -85,8 +85,8 @@ static const char help[] =
     "       sab countersign CERTIFICATE KEY [--contract FILE]\n"
     "       sab policy sign FILE KEY\n"
     "       sab revoke KEY --domain NAME --epoch N --valid-s N         (also: sab epoch sign)\n"
-    "       sab approve PLAN KEY [--epoch N] [--events FILE] [--reference FILE]\n"
-    "       sab approve --countersign FILE KEY [--events FILE]\n"
+    "       sab approve PLAN KEY [--epoch N] [--reference FILE]\n"
+    "       sab approve --countersign FILE KEY [--plan PLAN]\n"
     "       sab reference sign FILE KEY\n"
     "       sab acknowledge KEY --domain NAME --instance NAME --size N --root DIGEST --what rollback|unclean\n"
     "       sab fence allow|retire|list ...\n"

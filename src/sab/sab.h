@@ -28,7 +28,7 @@ enum sab_option {
     OPT_EPOCH,
     OPT_VALID_S,
     OPT_NOT_BEFORE,
-    OPT_EVENTS,
+    OPT_PLAN,
     OPT_REFERENCE,
     OPT_COUNTERSIGN,
     OPT_INSTANCE,

@@ -10,11 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "attest/approval.h"
+#include "attest/plan.h"
 
 #define EVENT_LOG "events.cel" /* in state_dir */
+#define ATTESTATION 0 /* instance_roles */
 #define PROGRAM_MAX (1024L * 1024 * 1024)
-#define EVENTS_MODE 0644
 
 static result fail_errno(void)
 {
@@ -101,20 +101,27 @@ static bool is_coming(const struct sebctl_args *a)
     return a->value[OPT_COMING] || a->value[OPT_REBOOTED] || a->value[OPT_LIBEXEC] || a->value[OPT_SEBD];
 }
 
-static result plan_finish(struct sebctl_args *a, struct approval *plan)
+static result print(struct sebctl_args *a, const struct approval *plan, struct span log)
 {
-    AUTO_BUF log = BUF(CEL_LOG_MAX), text = BUF(JWS_PAYLOAD_MAX);
-    if (is_coming(a) || a->value[OPT_EVENTS])
-        TRY(log_read(a, plan, &log));
-    if (is_coming(a))
-        TRY(foresee(a, plan, &log));
-    a->about = a->value[OPT_EVENTS];
-    if (a->value[OPT_EVENTS])
-        TRY(file_write(a->value[OPT_EVENTS], buf_span(&log), EVENTS_MODE, true));
+    struct instance instance;
+    AUTO_BUF text = BUF(PLAN_FILE_MAX);
+    a->about = "instance.json";
+    TRY(instance_load(a->config, &instance));
     a->about = "approve";
-    TRY(approval_plan_write(plan, &text));
+    result r = plan_file_write(plan, log, instance.key[ATTESTATION], &text);
+    instance_free(&instance);
+    TRY(r);
     TRY(buf_u8(&text, '\n'));
     return sebctl_print(buf_span(&text));
+}
+
+static result plan_finish(struct sebctl_args *a, struct approval *plan)
+{
+    AUTO_BUF log = BUF(CEL_LOG_MAX);
+    TRY(log_read(a, plan, &log));
+    if (is_coming(a))
+        TRY(foresee(a, plan, &log));
+    return print(a, plan, buf_span(&log));
 }
 
 static result plan_ask(struct sebctl_args *a, struct approval *ret)
@@ -152,7 +159,7 @@ result sebctl_approve(struct sebctl_args *a)
 {
     bool planned = a->value[OPT_PLAN], loaded = a->value[OPT_LOAD];
     a->about = "approve: --plan, or --load FILE alone";
-    if (planned == loaded || (loaded && (is_coming(a) || a->value[OPT_EVENTS])))
+    if (planned == loaded || (loaded && is_coming(a)))
         return fail(E_usage);
     a->about = "approve";
     return loaded ? load(a) : plan(a);

@@ -24,7 +24,7 @@ static const struct command {
     { .name = "policy", .verb = "load", .options = BIT(JSON), .operand = "FILE", .run = sebctl_policy_load },
     { .name = "epoch", .verb = "advance", .options = BIT(JSON), .operand = "FILE", .run = sebctl_epoch_advance },
     { .name = "approve",
-        .options = BIT(JSON) | BIT(PLAN) | BIT(LOAD) | BIT(COMING) | BIT(REBOOTED) | BIT(LIBEXEC) | BIT(SEBD) | BIT(EVENTS),
+        .options = BIT(JSON) | BIT(PLAN) | BIT(LOAD) | BIT(COMING) | BIT(REBOOTED) | BIT(LIBEXEC) | BIT(SEBD),
         .run = sebctl_approve },
     { .name = "acknowledge", .options = BIT(JSON), .operand = "FILE", .run = sebctl_acknowledge },
     { .name = "pubkeys", .options = BIT(JSON) | BIT(PEM) | BIT(TRUST), .run = sebctl_pubkeys },
@@ -43,7 +43,6 @@ static const char help[] =
     "  policy load FILE        load a signed policy (- for standard input)\n"
     "  epoch advance FILE      load a signed revocation epoch statement\n"
     "  approve --plan          print what is to be approved of the running broker, for sab approve\n"
-    "      --events FILE       write the event log that it stands on there\n"
     "      --coming            foresee the state after a start with this --config (and what follows)\n"
     "      --libexec DIR       with the broker's processes there\n"
     "      --sebd PATH         with this sebd\n"
@@ -92,7 +91,6 @@ static int read_options(int argc, char **argv, const struct command *c, struct s
         { "rebooted", no_argument, NULL, OPT_REBOOTED },
         { "libexec", required_argument, NULL, OPT_LIBEXEC },
         { "sebd", required_argument, NULL, OPT_SEBD },
-        { "events", required_argument, NULL, OPT_EVENTS },
         { "help", no_argument, NULL, HELP },
         { NULL, 0, NULL, 0 },
     };

@@ -22,7 +22,6 @@ enum sebctl_option {
     OPT_REBOOTED,
     OPT_LIBEXEC,
     OPT_SEBD,
-    OPT_EVENTS,
     SEBCTL_OPTIONS
 };
 struct sebctl_args {

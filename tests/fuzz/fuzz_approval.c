@@ -1,10 +1,10 @@
-/* A plan (p), an approval's payload (a), an approval file (f), reference values (r): what is taken is written as the same. The
- * first byte says which. */
+/* A plan (p), a plan file (w), an approval's payload (a), an approval file (f), reference values (r): what is taken is written as
+ * the same. The first byte says which. */
 #include "config.h"
 
 #include "tests/fuzz/fuzz.h"
 
-#include "attest/approval.h"
+#include "attest/plan.h"
 #include "attest/reference.h"
 
 #include <stdlib.h>
@@ -37,6 +37,17 @@ static void file(struct span s)
         abort();
 }
 
+static void plan_file(struct span s)
+{
+    AUTO_PLAN_FILE f = { .ak = NULL };
+    const char *why = NULL;
+    result r = plan_file_open(s, &f, &why);
+    if (code_of(r) == E_plan_inconsistent && !why)
+        abort();
+    if (is_ok(r) && (!f.ak || !f.plan.lease))
+        abort();
+}
+
 static void reference(struct span s, const json_t *v)
 {
     struct reference r;
@@ -55,6 +66,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (data[0] == 'f')
         file(s);
+    else if (data[0] == 'w')
+        plan_file(s);
     else if (data[0] == 'r')
         reference(s, v);
     else
