@@ -84,7 +84,7 @@ static result pin_from_credential(struct span name, struct secret **ret)
     return secret_from_file((const char *)path.p, ret);
 }
 
-static result pin_read(const char *from, struct secret **ret)
+result p11_pin_read(const char *from, struct secret **ret)
 {
     const struct span prefix = span_text("credential:"), s = span_text(from);
     bool credential = span_equal(span_part(s, 0, prefix.n), prefix);
@@ -216,7 +216,7 @@ static void module_end(struct p11_token *t)
 static result token_open(struct p11_token *t, const struct p11_args *args)
 {
     TRY(span_dup_text(span_text(args->token), &t->label));
-    TRY(args->pin ? pin_copy(args->pin, &t->pin) : pin_read(args->pin_file, &t->pin));
+    TRY(args->pin ? pin_copy(args->pin, &t->pin) : p11_pin_read(args->pin_file, &t->pin));
     /* An absolute path alone: p11-kit would look for another one among the installed modules. */
     if (args->module[0] != '/')
         return fail(E_hsm_unavailable);

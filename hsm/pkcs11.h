@@ -13,6 +13,8 @@ struct p11_args {
     const char *pin_file; /* path, or "credential:NAME" for $CREDENTIALS_DIRECTORY/NAME; used where pin is NULL */
     struct secret *pin; /* borrowed: p11_open keeps a copy on locked pages of its own */
 };
+/* The PIN from where pin_file says: pin_unreadable. For sealing it. */
+MUST_USE result p11_pin_read(const char *from, struct secret **ret);
 MUST_USE result p11_open(const struct p11_args *args, struct p11_token **ret);
 void p11_close(struct p11_token *t); /* accepts NULL */
 /* For a token or service that went away: some modules see it again only after C_Finalize and C_Initialize. All keys are closed, and

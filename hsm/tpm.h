@@ -66,12 +66,18 @@ MUST_USE result tpm_activate(struct tpm *t, enum tpm_ek_kind kind, struct hsm_ke
 
 /* For init (tpm_provision.c): makes what isn't there, under salted sessions with parameter encryption (Part 1, section 21), noDA,
  * and persists it; writes public and private blob as TSS2 PRIVATE KEY PEM into directory. Never replaces a key: a handle that is
- * taken by a key of another kind is `exists` (key_without_policy, key_other_policy where it is but the policy). *ret_made says
- * whether one was made. key_policy: what the use of a record or mint key is bound to (tpm_guard_key_policy); NULL for an
- * attestation key and for a tool's own. */
+ * taken by a key of another kind is `exists` (key_without_policy, key_other_policy where it is but the policy), a file that another
+ * TPM made key_other_tpm. *ret_made says whether one was made. key_policy: what the use of a record or mint key is bound to
+ * (tpm_guard_key_policy); NULL for an attestation key and for a tool's own. */
 enum tpm_role { TPM_ATTESTATION, TPM_RECORD, TPM_MINT };
 MUST_USE result tpm_provision(
     struct tpm *t, enum tpm_role role, uint32_t handle, const char *pem_path, const struct digest *key_policy, bool *ret_made);
+/* The file alone, where there is none, and the key in it: for a key that is to follow another at the same handle. */
+MUST_USE result tpm_make_blob(
+    struct tpm *t, enum tpm_role role, const char *pem_path, const struct digest *key_policy, struct pubkey **ret);
+/* The public key of whatever signing key is at the handle, which proves nothing of it; key_missing, bad_key where it is none of
+ * P-256. The handle isn't open. */
+MUST_USE result tpm_public_at(struct tpm *t, uint32_t handle, struct pubkey **ret);
 /* Takes the persistent object away (Part 3, TPM2_EvictControl); ok where there is none. */
 MUST_USE result tpm_evict(struct tpm *t, uint32_t handle);
 #endif

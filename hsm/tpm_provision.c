@@ -91,27 +91,51 @@ static result persist(const struct place *at, ESYS_TR primary, ESYS_TR session, 
     struct tpm *t = at->tpm;
     AUTO_TRANSIENT key = TPM_TRANSIENT(t);
     TRY(tpm_encrypt(t, session, TPMA_SESSION_DECRYPT | TPMA_SESSION_ENCRYPT));
-    TRY(tpm_result(Esys_Load(t->esys, primary, session, ESYS_TR_NONE, ESYS_TR_NONE, &blobs->private, &blobs->public, &key.tr)));
+    result r =
+        tpm_result(Esys_Load(t->esys, primary, session, ESYS_TR_NONE, ESYS_TR_NONE, &blobs->private, &blobs->public, &key.tr));
+    if (code_of(r) == E_tpm_refused && tpm_base_code(foreign_code(r)) == TPM2_RC_INTEGRITY)
+        return fail_foreign(E_key_other_tpm, foreign_of(r), foreign_code(r));
+    TRY(r);
     TRY(tpm_encrypt(t, session, 0));
     return tpm_persist(t, key.tr, session, at->handle);
+}
+
+/* The blobs of the file, made where there is none. */
+static result make_blobs(const struct place *at, ESYS_TR primary, ESYS_TR session, struct tss2_key *ret)
+{
+    struct tss2_key blobs;
+    result r = read_blobs(at, &blobs);
+    if (code_of(r) == E_not_found) {
+        TRY(create_key(at, primary, session, &blobs));
+        TRY(write_blobs(at, &blobs));
+    } else {
+        TRY(r);
+    }
+    TRY(tpm_key_kind(&blobs.public.publicArea, &at->kind));
+    *ret = blobs;
+    return OK;
 }
 
 /* The file comes before the persistent key: cut off between the two, the next run goes on with the key that the file holds. */
 static result make(const struct place *at)
 {
     AUTO_TRANSIENT primary = TPM_TRANSIENT(at->tpm), session = TPM_TRANSIENT(at->tpm);
+    struct tss2_key blobs;
     TRY(tpm_storage_primary(at->tpm, at->hierarchy, &primary));
     TRY(tpm_salted_session(at->tpm, primary.tr, &session));
-    struct tss2_key blobs;
-    result r = read_blobs(at, &blobs);
-    if (code_of(r) == E_not_found) {
-        TRY(create_key(at, primary.tr, session.tr, &blobs));
-        TRY(write_blobs(at, &blobs));
-    } else {
-        TRY(r);
-    }
-    TRY(tpm_key_kind(&blobs.public.publicArea, &at->kind));
+    TRY(make_blobs(at, primary.tr, session.tr, &blobs));
     return persist(at, primary.tr, session.tr, &blobs);
+}
+
+result tpm_make_blob(struct tpm *t, enum tpm_role role, const char *pem_path, const struct digest *key_policy, struct pubkey **ret)
+{
+    const struct place at = place_of(t, role, 0, pem_path, key_policy);
+    AUTO_TRANSIENT primary = TPM_TRANSIENT(t), session = TPM_TRANSIENT(t);
+    struct tss2_key blobs;
+    TRY(tpm_storage_primary(t, at.hierarchy, &primary));
+    TRY(tpm_salted_session(t, primary.tr, &session));
+    TRY(make_blobs(&at, primary.tr, session.tr, &blobs));
+    return tpm_public_of(&blobs.public.publicArea, ret);
 }
 
 /* Something is at the handle: it is left there. It must be of the role's kind, and the one that the file holds. */
@@ -131,6 +155,17 @@ static result keep(const struct place *at, ESYS_TR tr)
     TRY(tpm_public_bytes(&public->publicArea, &there));
     TRY(tpm_public_bytes(&blobs.public.publicArea, &filed));
     return span_equal(buf_span(&there), buf_span(&filed)) ? OK : fail(E_key_mismatch);
+}
+
+result tpm_public_at(struct tpm *t, uint32_t handle, struct pubkey **ret)
+{
+    ESYS_TR tr;
+    AUTO_ESYS TPM2B_PUBLIC *public = NULL;
+    TRY(tpm_persistent(t, handle, &tr));
+    result r = tpm_result(Esys_ReadPublic(t->esys, tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &public, NULL, NULL));
+    (void)Esys_TR_Close(t->esys, &tr);
+    TRY(r);
+    return tpm_public_of(&public->publicArea, ret);
 }
 
 result tpm_provision(

@@ -20,6 +20,7 @@ static const struct command {
     result (*run)(struct sebctl_args *a);
 } commands[] = {
     { .name = "init", .options = BIT(JSON), .run = sebctl_init },
+    { .name = "rekey", .options = BIT(JSON), .run = sebctl_rekey },
     { .name = "status", .options = BIT(JSON), .run = sebctl_status },
     { .name = "policy", .verb = "load", .options = BIT(JSON), .operand = "FILE", .run = sebctl_policy_load },
     { .name = "epoch", .verb = "advance", .options = BIT(JSON), .operand = "FILE", .run = sebctl_epoch_advance },
@@ -39,6 +40,7 @@ static const char help[] =
     "Provisions and runs an instance of the Sovereign Execution Broker.\n"
     "\n"
     "  init                    make the instance's keys in TPM and HSM, and record who it is; changes nothing that is there\n"
+    "  rekey                   put new keys in the place of those without policy, and of a replaced TPM's\n"
     "  status                  what the running broker says of itself\n"
     "  policy load FILE        load a signed policy (- for standard input)\n"
     "  epoch advance FILE      load a signed revocation epoch statement\n"

@@ -32,6 +32,7 @@ struct sebctl_args {
 };
 /* Each prints to stdout only when it has the whole of it. */
 MUST_USE result sebctl_init(struct sebctl_args *a);
+MUST_USE result sebctl_rekey(struct sebctl_args *a);
 MUST_USE result sebctl_status(struct sebctl_args *a);
 MUST_USE result sebctl_policy_load(struct sebctl_args *a);
 MUST_USE result sebctl_epoch_advance(struct sebctl_args *a);
