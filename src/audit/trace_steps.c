@@ -218,6 +218,9 @@ static bool step_approval(struct saying *s)
 static bool step_keys(struct saying *s)
 {
     const struct trace *t = s->t;
+    for (unsigned i = 0; i < t->heard_n; i++)
+        if (t->heard[i].what == FOUND_rekey_mismatch)
+            return fails(s, FOUND_rekey_mismatch, t->heard[i].about);
     if (!is_quiet(s, at_record(t->keys_at), false, FOUND_key_unknown, FOUND_key_policy) ||
         !is_quiet(s, at_record(t->keys_at), false, FOUND_blob_missing, FOUND_blob_digest))
         return false;

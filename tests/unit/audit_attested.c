@@ -59,7 +59,7 @@ struct entry aw_enrolment(struct audit_world *w)
 {
     AUTO_BUF payload = BUF(TEXT_MAX), text = BUF(TEXT_MAX);
     struct entry e = { .type = ENTRY_ENROLMENT, .time = w->now_ms };
-    struct enrolment_statement s = { .activated = w->now_ms / 1000,
+    struct enrolment_statement s = { .activated = w->ek_activated ? w->ek_activated : w->now_ms / 1000,
         .ak = *pubkey_thumbprint(w->keys.public(w->keys.ctx, ROLE_ATTESTATION)),
         .ek = w->ek_spki,
         .ek_certificate = sha256(buf_span(&w->ek_certificate)),

@@ -70,6 +70,7 @@ struct audit_world {
     struct digest approval, enrolment; /* payloads' digests */
     struct buf ek_certificate; /* DER */
     struct digest ek_spki;
+    int64_t ek_activated; /* 0: now */
     const char *ek_roots; /* PEM for the trust file; NULL: none */
     struct buf note; /* the newest */
     struct log_state seen;
