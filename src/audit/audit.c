@@ -13,7 +13,7 @@
 
 static const char help[] =
     "usage: seb-audit --trust FILE [--expect NOTE-FILE] [--at-least SIZE] [--json] EXPORT-DIR\n"
-    "       seb-audit trace --trust FILE [--ek-roots PEM] [--json] EXPORT-DIR TOKEN|-\n"
+    "       seb-audit trace --trust FILE [--ek-roots PEM] [--json] EXPORT-DIR TOKEN|FILE|-\n"
     "       seb-audit claims --trust FILE EXPORT-DIR INDEX\n"
     "       seb-audit show EXPORT-DIR [FROM [TO]]\n"
     "Verifies an exported log against the pinned keys in the trust file (sebctl pubkeys --trust): every hash, signature, quote, "

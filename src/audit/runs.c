@@ -60,7 +60,8 @@ static void check_restart(struct audit *a, const struct record *r)
     const int64_t late = r->e.time / 1000 - s->certificates_from;
     if (s->head > r->index || r->index - s->head > BEFORE_START)
         report_found(&a->report, FOUND_start_head, at_record(r->index), "%llu", (unsigned long long)s->head);
-    if (s->certificates_from && (late < 0 || late > RESTART_S))
+    /* From the second after that in which the broker came up: one issued in that very second may have been used before. */
+    if (s->certificates_from && (late < -1 || late > RESTART_S))
         report_found(&a->report, FOUND_start_restart, at_record(r->index), "%lld s before its record", (long long)late);
     if (s->certificates_from)
         report_remark(&a->report, REMARK_unclean, at_record(r->index), "%s", "");

@@ -164,18 +164,39 @@ const struct audit_check check_trace = { .name = "trace", .record = trace_record
 
 /* Before it: the token, and where in the log it belongs. */
 
+/* Two dots between base64url: a token. Anything else names a file; - is stdin. */
+static bool is_token(struct span s)
+{
+    unsigned dots = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        const uint8_t c = s.p[i];
+        const bool base64url = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+        if (!base64url && c != '.')
+            return false;
+        dots += c == '.';
+    }
+    return dots == 2;
+}
+
+static result read_stdin(struct buf *out)
+{
+    char text[4096];
+    for (size_t n; (n = fread(text, 1, sizeof text, stdin)) > 0;)
+        TRY(buf_put(out, (struct span){ (const uint8_t *)text, n }));
+    return ferror(stdin) ? fail(E_io) : OK;
+}
+
 static result read_token(struct trace *t, const char *token)
 {
-    char text[CREDENTIAL_TEXT_MAX + 2];
     struct span s = span_text(token);
-    if (span_is(s, "-")) {
-        size_t n = fread(text, 1, sizeof text, stdin);
-        s = (struct span){ (const uint8_t *)text, n };
-        while (s.n > 0 && (s.p[s.n - 1] == '\n' || s.p[s.n - 1] == '\r'))
-            s.n--;
-    }
-    TRY(buf_put(&t->token, s));
-    return jws_parse_compact(buf_span(&t->token), &t->arena, &t->jws);
+    t->wrong = token;
+    if (is_token(s))
+        TRY(buf_put(&t->token, s));
+    else
+        TRY(span_is(s, "-") ? read_stdin(&t->token) : file_read(token, CREDENTIAL_TEXT_MAX, &t->token));
+    while (t->token.n > 0 && (t->token.p[t->token.n - 1] == '\n' || t->token.p[t->token.n - 1] == '\r'))
+        t->token.n--;
+    return OK;
 }
 
 static result read_token_claims(struct trace *t)
@@ -186,6 +207,12 @@ static result read_token_claims(struct trace *t)
     TRY(json_digest_at(o, "jti", &t->jti));
     TRY(json_text(o, "aud", sizeof t->audience - 1, &audience));
     return span_copy_text(span_text(audience), t->audience, sizeof t->audience);
+}
+
+static result take_token_apart(struct trace *t)
+{
+    TRY(jws_parse_compact(buf_span(&t->token), &t->arena, &t->jws));
+    return read_token_claims(t);
 }
 
 /* Its jti is a leaf hash: the hash tiles say where it stands, and the pass whether that is so. */
@@ -219,11 +246,9 @@ static result find_record(struct audit *a, struct trace *t)
     return OK;
 }
 
-static result follow(struct audit *a, struct trace *t, const char *token)
+static result follow(struct audit *a, struct trace *t)
 {
-    result r = read_token(t, token);
-    if (is_ok(r))
-        r = read_token_claims(t);
+    result r = take_token_apart(t);
     if (!is_ok(r)) {
         hear(t, FOUND_token_malformed, at_file(), code_name(code_of(r)));
         return ours_alone(r);
@@ -253,13 +278,14 @@ static result trace_all(
     struct audit *a, struct trace *t, const struct trace_options *o, const char *export, const char *token, int *ret_exit)
 {
     TRY(load_trust(a, o, t));
+    TRY(read_token(t, token));
     t->wrong = export;
     TRY(export_open(export, &a->export));
     TRY(log_size(&a->export, &a->size));
     t->wrong = "the trace broke off";
     TRY(report_open(&a->report, false));
     TRY(keycache_new(64, &a->keys));
-    TRY(follow(a, t, token));
+    TRY(follow(a, t));
     return trace_say(a, t, o->json, ret_exit);
 }
 

@@ -148,7 +148,19 @@ static void tokens(struct checks *c)
     mint(&s.w, s.tpm.key[ROLE_MINT], 6, "jti", "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"", &token);
     check_trace_ends(c, &s.w, (const char *)token.p, "record", FOUND_token_unknown, "a token for no record");
     check_trace_ends(c, &s.w, "not.a.token", "record", FOUND_token_malformed, "what isn't a token");
-    check_trace_ends(c, &s.w, "", "record", FOUND_token_malformed, "nothing at all");
+    AUTO_BUF path = BUF(256);
+    const char *file = aw_path(&s.w, "token", &path);
+    must(is_ok(file_write(file, span_text("\n"), 0644, true)), file);
+    check_trace_ends(c, &s.w, file, "record", FOUND_token_malformed, "a file with nothing in it");
+    buf_clear(&token);
+    mint(&s.w, s.tpm.key[ROLE_MINT], 6, NULL, NULL, &token);
+    token.p[token.n - 1] = '\n';
+    must(is_ok(file_write(file, buf_span(&token), 0644, true)), file);
+    trace(&s.w, "out", file, NULL, &t);
+    check_that(c, t.code == AUDIT_PARTIAL, "a token in a file");
+    json_free_pointer(&t.o);
+    trace(&s.w, "out", "/nonexistent", NULL, &t);
+    check_that(c, t.code == AUDIT_UNREADABLE && !t.o, "no such file");
     story_end(&s);
 }
 
