@@ -6,6 +6,7 @@ include tests/base.mk
 include tests/store.mk
 include tests/policy.mk
 include tests/keeper.mk
+include tests/core.mk
 include tests/supervisor.mk
 include tests/bus.mk
 include tests/hsm.mk

@@ -125,11 +125,14 @@ result keys_changed(struct core *c, struct span json)
         same = same && (i == ROLE_MINT || digest_equal(&k->key[i].kid, &c->key[i].kid));
     if (!same)
         return fail(E_illegal_message);
-    if (digest_equal(&k->key[ROLE_MINT].kid, &c->key[ROLE_MINT].kid))
+    bool other = !digest_equal(&k->key[ROLE_MINT].kid, &c->key[ROLE_MINT].kid);
+    /* The same key is told again where it is proved anew: a key in an HSM is stated by the record key, once that may sign. */
+    if (!other && digest_equal(&k->key[ROLE_MINT].evidence, &c->key[ROLE_MINT].evidence))
         return OK;
     TRY(record_change(c, k));
     c->key[ROLE_MINT] = k->key[ROLE_MINT];
     char kid[DIGEST_TEXT + 1];
-    log_line(LOG_NOTE, "the mint key is %s from now on", digest_text(&c->key[ROLE_MINT].kid, kid));
+    if (other)
+        log_line(LOG_NOTE, "the mint key is %s from now on", digest_text(&c->key[ROLE_MINT].kid, kid));
     return OK;
 }
