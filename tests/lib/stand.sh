@@ -134,6 +134,37 @@ stand_broker() {
     wait_for 30 attested || stand_fail "the broker isn't attested: $(sebctl_at status; tail -n 5 "$STAND/verifier.log" "$STAND/sebd.log")"
 }
 
+# The revocation epoch moves, in the steps of its parties:
+#   stand_epoch N             the revocation authority's statement, which moves the TPM's counter: from here on the chip signs nothing
+#   stand_epoch_retire KID    the revocation authority retires the old mint key at the fence
+#   stand_epoch_approve       the policy authority approves the state at the new epoch; the new mint key's PEM goes to the fence, and is allowed there
+#                             by the revocation authority, who trusts the verifier's result
+stand_epoch() {
+    STAND_EPOCH=$1
+    with_key revocation revoke --domain "$STAND_DOMAIN" --epoch "$1" --valid-s 86400 >"$STAND/epoch.jws" && sebctl_at epoch advance "$STAND/epoch.jws" >/dev/null
+}
+stand_fence_sab() {
+    local word=$1
+    shift
+    "$SEB_BIN/sab" fence "$word" --socket "$STAND/fence/haproxy.sock" --map "$STAND/fence/kids.map" "$@" >/dev/null
+}
+stand_epoch_retire() { stand_fence_sab retire "$1"; }
+stand_mint_key_is_new() { [ "$(sebctl_at status --json | jq -r .keys.mint)" != "$1" ] && attested; }
+stand_result_names() { # the verifier's newest result names this mint key
+    verifier_at results seb-1 --jwt >"$STAND/result.jwt" && cut -d. -f2 "$STAND/result.jwt" | decoded | grep -q "\"mint\":\"$1\""
+}
+stand_epoch_approve() {
+    local old kid
+    old=$(sebctl_at status --json | jq -r .keys.mint)
+    approve || return 1
+    wait_for 30 stand_mint_key_is_new "$old" || stand_fail "no new mint key: $(sebctl_at status)" || return 1
+    kid=$(sebctl_at status --json | jq -r .keys.mint)
+    wait_for 20 stand_result_names "$kid" || stand_fail "no result names the new mint key" || return 1
+    verifier_jwk result >"$STAND/verifier.jwk"
+    fence_write "$STAND" "$STAND/sebd.json" >/dev/null && stand_fence_sab allow "$kid" --result "$STAND/result.jwt" --verifier "$STAND/verifier.jwk" &&
+        wait_for 10 fence_hands_over "$STAND" && fence_reload "$STAND"
+}
+
 stand_broker_stop() {
     [ -s "$STAND/sebd.pid" ] || return 0
     end_pid "$(<"$STAND/sebd.pid")" "${1:-TERM}"
