@@ -150,7 +150,7 @@ static result load(struct sebctl_args *a)
     AUTO_JSON *file = NULL, *question = json_object(), *reply = NULL;
     TRY(sebctl_read_json(a, a->value[OPT_LOAD], &file));
     TRY(json_put_text(question, "op", "approval"));
-    TRY(json_put_new(question, "approval", json_incref(file)));
+    TRY(json_put_new(question, "file", json_incref(file)));
     TRY(sebctl_ask(a, question, &reply));
     return a->value[OPT_JSON] ? sebctl_print_json(reply) : sebctl_print(span_text("approval loaded\n"));
 }
