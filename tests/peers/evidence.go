@@ -20,6 +20,7 @@ type evidence struct {
 	credentials  []credential
 	inclusions   []inclusion
 	consistences []consistency
+	results      []result
 	export       string // folder of tiles, or empty
 }
 

@@ -27,6 +27,7 @@ func main() {
 	r := &report{part: os.Args[1]}
 	judgeCheckpoints(r, e)
 	judgeCredentials(r, e)
+	judgeResults(r, e)
 	if e.export != "" {
 		judgeTiles(r, e)
 	}

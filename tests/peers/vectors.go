@@ -23,6 +23,11 @@ type vectorCredential struct {
 	Name, Entry, Audience, Key, Claims, Compact string
 }
 
+type vectorAppraisal struct {
+	Name, Evidence, Result string
+	Verifier, AK           jose.JSONWebKey
+}
+
 type vectorMerkle struct {
 	Leaves, Roots []digest
 	Inclusion     []struct {
@@ -39,8 +44,10 @@ func loadVectors(dir string) (*evidence, error) {
 	var keys []vectorKey
 	var checkpoints []vectorCheckpoint
 	var credentials []vectorCredential
+	var appraisals []vectorAppraisal
 	var tree vectorMerkle
-	for name, into := range map[string]interface{}{"keys": &keys, "checkpoints": &checkpoints, "credentials": &credentials, "merkle": &tree} {
+	for name, into := range map[string]interface{}{"keys": &keys, "checkpoints": &checkpoints, "credentials": &credentials,
+		"appraisals": &appraisals, "merkle": &tree} {
 		if err := readJSON(filepath.Join(dir, name+".json"), into); err != nil {
 			return nil, err
 		}
@@ -64,6 +71,9 @@ func loadVectors(dir string) (*evidence, error) {
 		}
 		e.credentials = append(e.credentials, credential{name: c.Name, token: c.Compact, audience: c.Audience,
 			seen: time.Unix(claims.Iat, 0), entry: []byte(c.Entry)})
+	}
+	for _, a := range appraisals {
+		e.results = append(e.results, result{name: a.Name, token: a.Result, evidence: a.Evidence, verifier: a.Verifier, ak: a.AK})
 	}
 	e.addMerkle(&tree)
 	return e, nil
