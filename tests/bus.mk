@@ -9,7 +9,7 @@ tests_unit_test_bus_peers_LDADD = libbus.a $(BASE_LIBS)
 check_PROGRAMS += tests/int/test_bus_server
 TESTS += tests/int/test_bus_server
 tests_int_test_bus_server_SOURCES = tests/int/test_bus_server.c tests/int/bus_room.c tests/int/bus_room.h
-tests_int_test_bus_server_LDADD = libbus.a $(BASE_LIBS) $(NNG_LIBS)
+tests_int_test_bus_server_LDADD = $(BUS_TLS_LIBS) $(BASE_LIBS)
 
 check_PROGRAMS += tests/unit/test_front_parse tests/int/test_front
 TESTS += tests/unit/test_front_parse tests/int/test_front
@@ -38,3 +38,9 @@ tests_int_test_submit_SOURCES = tests/int/test_submit.c tests/unit/busframes.c t
 	tests/fake/front_stand.c tests/fake/front_stand.h
 tests_int_test_submit_LDADD = libbus.a liblink.a libsebconfig.a $(TESTKEY_LIBS) $(BASE_LIBS)
 EXTRA_DIST += tests/int/seb-submit tests/lib/manual.sh
+
+check_PROGRAMS += tests/int/test_bus_tls
+TESTS += tests/int/test_bus_tls
+tests_int_test_bus_tls_SOURCES = tests/int/test_bus_tls.c tests/int/bus_room.c tests/int/bus_room.h
+tests_int_test_bus_tls_LDADD = $(BUS_TLS_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/lib/tls.sh

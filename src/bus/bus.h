@@ -34,8 +34,8 @@ struct bus_tls {
 struct bus_server; /* opaque */
 struct bus_server_args {
     const char *path; /* of the socket; a stale socket there is removed, anything else is left: exists */
-    const struct bus_tls *tls; /* NULL: ipc, at path. Else at address, and path, group and root_only are left out: every peer */
-    const char *address; /* is then one uid, BUS_NO_UID, with one uid's bounds. "tls+tcp://host:port". One such server a process */
+    const struct bus_tls *tls; /* NULL: ipc, at path. Else at address, and path, group and root_only are left out */
+    const char *address; /* "tls+tcp://host:port"; host "*": everywhere */
     const char *group; /* may connect, beside the owner (mode 0660); NULL or "": the owner alone (0600) */
     bool root_only; /* a peer whose uid isn't 0 is cut off before it can send */
     unsigned pipes; /* connections at once, 1 to 4,096; an eighth of them is never one uid's */
@@ -43,7 +43,7 @@ struct bus_server_args {
     unsigned in_flight_per_uid; /* and of one peer uid */
     unsigned rate_per_s_per_uid; /* frames a second of one peer uid, as many at once; 0: no bound */
 };
-#define BUS_NO_UID UINT32_MAX
+#define BUS_TLS_SCHEME "tls+tcp://"
 #define BUS_ADDRESS_MAX 160
 /* Whoever calls holds the instance's lock, so a socket at the path is stale. bad_value, exists, not_found (group), io, unavailable;
  * with tls also bad_tls_file, where one of the three files isn't what it must be. */
@@ -54,7 +54,7 @@ int bus_fd(const struct bus_server *s); /* readable while a request waits */
 /* The way back to who asked. A value: kept until it is answered or dropped, exactly once. */
 #define BUS_ROUTE_MAX 8
 struct bus_ticket {
-    uint32_t uid; /* of the peer, from the kernel */
+    uint32_t uid; /* of the peer, from the kernel; over TLS a number of the peer's certificate, with one uid's bounds */
     uint8_t route[BUS_ROUTE_MAX];
 };
 struct bus_request {

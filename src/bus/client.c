@@ -10,12 +10,15 @@
 #include <nng/protocol/reqrep0/req.h>
 
 #include "base/clock.h"
+#include "bus/client.h"
 #include "bus/nngs.h"
 
 #define DIAL_TRIES 100
 #define DIAL_PAUSE_MS 10
 
 struct bus_client {
+    const struct bus_client_over *over; /* NULL over ipc, and then the rest is nng's; else nothing but the next is used */
+    struct tls_client *under;
     nng_socket socket;
     bool open;
     nng_aio *aio;
@@ -77,6 +80,19 @@ static void client_free_pointer(struct bus_client **c)
 }
 #define AUTO_CLIENT __attribute__((cleanup(client_free_pointer))) struct bus_client
 
+result bus_client_over(const struct bus_client_over *over, struct tls_client *under, struct bus_client **ret)
+{
+    struct bus_client *c = calloc(1, sizeof *c);
+    if (!c) {
+        over->free(under);
+        return fail(E_no_memory);
+    }
+    c->over = over;
+    c->under = under;
+    *ret = c;
+    return OK;
+}
+
 result bus_connect(const char *path, struct bus_client **ret)
 {
     AUTO_CLIENT *c = calloc(1, sizeof *c);
@@ -94,6 +110,8 @@ void bus_client_free(struct bus_client *c)
 {
     if (!c)
         return;
+    if (c->over)
+        c->over->free(c->under);
     hang_up(c);
     nng_aio_free(c->aio);
     free(c);
@@ -155,6 +173,8 @@ static result receive_answer(struct bus_client *c, int64_t deadline_ms, struct b
 result bus_ask(struct bus_client *c, struct span frame, int timeout_ms, struct buf *reply)
 {
     int64_t deadline = clock_mono_ms() + timeout_ms;
+    if (c->over)
+        return c->over->ask(c->under, frame, timeout_ms, reply);
     if (frame.n > BUS_FRAME_MAX)
         return fail(E_too_long);
     if (atomic_load(&c->gone) || !c->open) {

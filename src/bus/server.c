@@ -15,6 +15,7 @@
 #include "bus/nng_cure.h"
 #include "bus/nngs.h"
 #include "bus/peers.h"
+#include "bus/tls_server.h"
 
 #define PIPES_MAX 4096
 #define IN_FLIGHT_MAX 65536
@@ -22,6 +23,7 @@
 #define BUSY_IN_A_TURN 64 /* refusals before the event loop sees its other descriptors again */
 
 struct bus_server {
+    struct tls_server *tls; /* NULL over ipc, and then the rest is nng's; else all is done there */
     nng_socket socket;
     int fd;
     struct peers *peers;
@@ -113,19 +115,15 @@ static result configure(struct bus_server *s)
 
 static bool is_valid(const struct bus_server_args *a)
 {
-    size_t n = span_text(a->path).n;
-    return n > 0 && n <= BUS_PATH_MAX && a->pipes >= 1 && a->pipes <= PIPES_MAX && a->in_flight >= 1 &&
-           a->in_flight <= IN_FLIGHT_MAX && a->in_flight_per_uid >= 1;
+    struct span at = span_text(a->tls ? a->address : a->path), scheme = span_part(at, 0, span_text(BUS_TLS_SCHEME).n);
+    bool well = a->tls ? span_is(scheme, BUS_TLS_SCHEME) && !a->path && !a->group && !a->root_only : at.n > 0 && !a->address;
+    return well && at.n <= (a->tls ? BUS_ADDRESS_MAX : BUS_PATH_MAX) && a->pipes >= 1 && a->pipes <= PIPES_MAX &&
+           a->in_flight >= 1 && a->in_flight <= IN_FLIGHT_MAX && a->in_flight_per_uid >= 1;
 }
 
-result bus_serve(const struct bus_server_args *args, struct bus_server **ret)
+static result serve_ipc(const struct bus_server_args *args, struct bus_server *s)
 {
-    if (!is_valid(args))
-        return fail(E_bad_value);
     TRY(nng_cure_check());
-    AUTO_SERVER *s = calloc(1, sizeof *s);
-    if (!s)
-        return fail(E_no_memory);
     TRY(peers_new(&(struct peers_args){ .root_only = args->root_only,
                       .pipes = args->pipes,
                       .in_flight = args->in_flight,
@@ -135,7 +133,17 @@ result bus_serve(const struct bus_server_args *args, struct bus_server **ret)
     TRY(remove_stale(args->path));
     TRY(configure(s));
     TRY(listen_at(s, args->path));
-    TRY(open_to_group(args->path, args->group));
+    return open_to_group(args->path, args->group);
+}
+
+result bus_serve(const struct bus_server_args *args, struct bus_server **ret)
+{
+    if (!is_valid(args))
+        return fail(E_bad_value);
+    AUTO_SERVER *s = calloc(1, sizeof *s);
+    if (!s)
+        return fail(E_no_memory);
+    TRY(args->tls ? tls_server_new(args, &s->tls) : serve_ipc(args, s));
     *ret = s;
     s = NULL;
     return OK;
@@ -146,7 +154,10 @@ void bus_server_free(struct bus_server *s)
     if (!s)
         return;
     /* Closing waits for the callbacks that are under way, and removes the socket from the file system. */
-    nng_close(s->socket);
+    if (s->tls)
+        tls_server_free(s->tls);
+    else
+        nng_close(s->socket);
     nng_msg_free(s->held);
     peers_free(s->peers);
     free(s);
@@ -154,7 +165,7 @@ void bus_server_free(struct bus_server *s)
 
 int bus_fd(const struct bus_server *s)
 {
-    return s->fd;
+    return s->tls ? tls_server_fd(s->tls) : s->fd;
 }
 
 static void send_frame(struct bus_server *s, const uint8_t route[BUS_ROUTE_MAX], struct span frame)
@@ -199,6 +210,8 @@ static bool sift(struct bus_server *s, struct bus_request *ret)
 
 result bus_receive(struct bus_server *s, struct bus_request *ret, bool *ret_got)
 {
+    if (s->tls)
+        return tls_server_receive(s->tls, ret, ret_got);
     for (unsigned i = 0; i < BUSY_IN_A_TURN; i++) {
         nng_msg_free(s->held);
         s->held = NULL;
@@ -217,16 +230,25 @@ result bus_receive(struct bus_server *s, struct bus_request *ret, bool *ret_got)
 
 void bus_answer(struct bus_server *s, const struct bus_ticket *t, struct span frame)
 {
+    if (s->tls) {
+        tls_server_answer(s->tls, t, frame);
+        return;
+    }
     peers_done(s->peers, t->uid);
     send_frame(s, t->route, frame);
 }
 
 void bus_drop(struct bus_server *s, const struct bus_ticket *t)
 {
-    peers_done(s->peers, t->uid);
+    if (s->tls)
+        tls_server_drop(s->tls, t);
+    else
+        peers_done(s->peers, t->uid);
 }
 
 struct bus_counts bus_counts_of(struct bus_server *s)
 {
+    if (s->tls)
+        return tls_server_counts(s->tls);
     return (struct bus_counts){ .received = s->received, .busy = s->busy, .cut_off = peers_cut_off(s->peers) };
 }

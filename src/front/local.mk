@@ -5,4 +5,4 @@ seb_front_SOURCES = \
 	src/front/front.c \
 	src/front/parse.c src/front/parse.h \
 	src/front/state.c src/front/state.h
-seb_front_LDADD = libbus.a liblink.a libsebconfig.a $(BASE_LIBS) $(NNG_LIBS)
+seb_front_LDADD = $(BUS_TLS_LIBS) liblink.a libsebconfig.a $(BASE_LIBS)

@@ -2,6 +2,7 @@
 
 #include "tests/int/bus_room.h"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@ const char *__lsan_default_suppressions(void)
 
 struct room {
     char folder[32], path[64];
+    unsigned port; /* over TLS */
     struct bus_server *server;
     pthread_t thread;
     int wake;
@@ -81,6 +83,17 @@ static void *serve(void *room)
     }
 }
 
+/* A port that was free a moment ago. */
+static unsigned free_port(void)
+{
+    struct sockaddr_in here = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    socklen_t n = sizeof here;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    need(bind(fd, (struct sockaddr *)&here, n) == 0 && getsockname(fd, (struct sockaddr *)&here, &n) == 0, "a free port");
+    close(fd);
+    return ntohs(here.sin_port);
+}
+
 struct room *room_open(const struct bus_server_args *args)
 {
     struct room *r = calloc(1, sizeof *r);
@@ -88,8 +101,15 @@ struct room *room_open(const struct bus_server_args *args)
     need(r != NULL, "calloc");
     snprintf(r->folder, sizeof r->folder, "/tmp/seb-bus-XXXXXX");
     need(mkdtemp(r->folder) && chmod(r->folder, 0755) == 0, "mkdtemp");
-    snprintf(r->path, sizeof r->path, "%s/bus.sock", r->folder);
-    a.path = r->path;
+    if (a.tls) {
+        r->port = free_port();
+        snprintf(r->path, sizeof r->path, "tls+tcp://127.0.0.1:%u", r->port);
+        a.path = NULL;
+        a.address = r->path;
+    } else {
+        snprintf(r->path, sizeof r->path, "%s/bus.sock", r->folder);
+        a.path = r->path;
+    }
     need(is_ok(bus_serve(&a, &r->server)), "bus_serve");
     pthread_mutex_init(&r->lock, NULL);
     need((r->wake = eventfd(0, EFD_CLOEXEC)) >= 0, "eventfd");
@@ -120,6 +140,11 @@ void room_close(struct room *r)
 const char *room_path(const struct room *r)
 {
     return r->path;
+}
+
+unsigned room_port(const struct room *r)
+{
+    return r->port;
 }
 
 void room_hold(struct room *r, bool hold)

@@ -6,9 +6,10 @@
 #include "bus/bus.h"
 
 struct room;
-struct room *room_open(const struct bus_server_args *args); /* args->path is ignored: the room's own */
+struct room *room_open(const struct bus_server_args *args); /* path and address are ignored: the room's own */
 void room_close(struct room *r);
-const char *room_path(const struct room *r);
+const char *room_path(const struct room *r); /* over TLS: its address */
+unsigned room_port(const struct room *r); /* over TLS */
 void room_hold(struct room *r, bool hold); /* from now on tickets are kept, or what is kept is answered and echoing goes on */
 unsigned room_held(struct room *r);
 uint32_t room_last_uid(struct room *r);
