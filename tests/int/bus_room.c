@@ -83,8 +83,7 @@ static void *serve(void *room)
     }
 }
 
-/* A port that was free a moment ago. */
-static unsigned free_port(void)
+unsigned room_free_port(void)
 {
     struct sockaddr_in here = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
     socklen_t n = sizeof here;
@@ -94,7 +93,7 @@ static unsigned free_port(void)
     return ntohs(here.sin_port);
 }
 
-struct room *room_open(const struct bus_server_args *args)
+struct room *room_open_at(const struct bus_server_args *args, unsigned port)
 {
     struct room *r = calloc(1, sizeof *r);
     struct bus_server_args a = *args;
@@ -102,7 +101,7 @@ struct room *room_open(const struct bus_server_args *args)
     snprintf(r->folder, sizeof r->folder, "/tmp/seb-bus-XXXXXX");
     need(mkdtemp(r->folder) && chmod(r->folder, 0755) == 0, "mkdtemp");
     if (a.tls) {
-        r->port = free_port();
+        r->port = port ? port : room_free_port();
         snprintf(r->path, sizeof r->path, "tls+tcp://127.0.0.1:%u", r->port);
         a.path = NULL;
         a.address = r->path;
@@ -135,6 +134,11 @@ void room_close(struct room *r)
     pthread_mutex_destroy(&r->lock);
     need(rmdir(r->folder) == 0, "the socket is gone with its server");
     free(r);
+}
+
+struct room *room_open(const struct bus_server_args *args)
+{
+    return room_open_at(args, 0);
 }
 
 const char *room_path(const struct room *r)

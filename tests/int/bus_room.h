@@ -8,6 +8,8 @@
 struct room;
 struct room *room_open(const struct bus_server_args *args); /* path and address are ignored: the room's own */
 void room_close(struct room *r);
+struct room *room_open_at(const struct bus_server_args *args, unsigned port); /* over TLS */
+unsigned room_free_port(void); /* free a moment ago */
 const char *room_path(const struct room *r); /* over TLS: its address */
 unsigned room_port(const struct room *r); /* over TLS */
 void room_hold(struct room *r, bool hold); /* from now on tickets are kept, or what is kept is answered and echoing goes on */
