@@ -25,6 +25,7 @@
 struct bus_server {
     struct tls_server *tls; /* NULL over ipc, and then the rest is nng's; else all is done there */
     nng_socket socket;
+    bool open;
     int fd;
     struct peers *peers;
     nng_msg *held; /* whose body the last request's frame views */
@@ -103,6 +104,7 @@ static result listen_at(struct bus_server *s, const char *path)
 static result configure(struct bus_server *s)
 {
     TRY(nng_result(nng_rep0_open_raw(&s->socket)));
+    s->open = true;
     TRY(nng_result(nng_socket_set_size(s->socket, NNG_OPT_RECVMAXSZ, NNGS_MESSAGE_MAX)));
     TRY(nng_result(nng_socket_set_int(s->socket, NNG_OPT_SENDBUF, SEND_QUEUE)));
     TRY(nng_result(nng_socket_set_ms(s->socket, NNG_OPT_SENDTIMEO, 1000)));
@@ -154,10 +156,9 @@ void bus_server_free(struct bus_server *s)
     if (!s)
         return;
     /* Closing waits for the callbacks that are under way, and removes the socket from the file system. */
-    if (s->tls)
-        tls_server_free(s->tls);
-    else
+    if (s->open)
         nng_close(s->socket);
+    tls_server_free(s->tls);
     nng_msg_free(s->held);
     peers_free(s->peers);
     free(s);
