@@ -146,15 +146,16 @@ static void hold(struct attestations *s, const struct result_claims *c)
 
 static result take_claims(struct audit *a, const struct record *r, unsigned verifier, const struct result_claims *c)
 {
+    const bool ours = says_the_same(a, &r->e.attestation, c);
     hold(a->attestations, c);
-    if (!says_the_same(a, &r->e.attestation, c))
+    if (!ours)
         report_found(&a->report, FOUND_result_mismatch, at_record(r->index), "%s", "");
     if (c->status != EAR_AFFIRMING)
         report_remark(&a->report, REMARK_not_affirmed, at_record(r->index), "%s%s%s", ear_status_name(c->status),
             c->codes_n ? ", " : "", c->codes_n ? code_name(c->codes[0]) : "");
     else if (!table_find(&a->attestations->enrolled, key_of_digest(&c->enrolment)))
         report_found(&a->report, FOUND_enrolment_missing, at_record(r->index), "%s", "");
-    if (c->status == EAR_AFFIRMING)
+    if (ours && c->status == EAR_AFFIRMING)
         identity_vouched(a, &c->attestation, &c->record);
     /* What the verifier had seen last is the log as this run found it, and this run has shown nothing of its own yet. */
     if (c->status == EAR_AFFIRMING && run_now(a) && c->log_before.size == run_now(a)->resumed && c->log.size == c->log_before.size)
@@ -292,6 +293,9 @@ static result take_enrolment(struct audit *a, const struct record *r)
 
 static result attestations_record(struct audit *a, const struct record *r)
 {
+    if (r->e.type == ENTRY_START) /* a broker that starts holds none */
+        for (unsigned i = 0; i < HELD; i++)
+            a->attestations->held[i].there = false;
     if (r->e.type == ENTRY_ATTESTATION)
         return take_result(a, r);
     return r->e.type == ENTRY_ENROLMENT ? take_enrolment(a, r) : OK;

@@ -260,7 +260,8 @@ static result take_permit(struct audit *a, const struct record *r, bool used)
     TRY(table_put(&a->decisions->used, key_of_digest(&cid), r->index, &before));
     if (used)
         report_found(&a->report, FOUND_certificate_reused, at_record(r->index), "record %" PRIu64, *before);
-    if (run && (!digest_equal(&d->mint_key, &run->key[ROLE_MINT].kid) || !is_approved(policy_now(a), run)))
+    if (run && (!digest_equal(&d->mint_key, &run->key[ROLE_MINT].kid) || !is_approved(policy_now(a), run) ||
+                   (run->mint_epoch >= 0 && run->mint_epoch != d->epoch)))
         report_found(&a->report, FOUND_decision_key, at_record(r->index), "%s", "");
     TRY(check_epoch_of_key(a, r));
     return outcome_expect(a, r);

@@ -84,6 +84,7 @@ static result take_start(struct audit *a, const struct record *r)
     pubkey_free(runs->now.mint);
     runs->now = (struct run){ .start = r->index,
         .resumed = a->noted,
+        .mint_epoch = -1,
         .certificates_from = s->certificates_from,
         .counter_from = (uint64_t)s->counter,
         .counter_to = (uint64_t)s->counter };
@@ -101,6 +102,7 @@ static result take_keys(struct audit *a, const struct record *r)
     if (!run_is_now(a, r, r->e.keys.run))
         return OK;
     a->summary.keys++;
+    run->mint_epoch = r->e.keys.epoch;
     return keys_check(a, r, r->e.keys.key, run);
 }
 

@@ -163,6 +163,7 @@ struct entry aw_result_done(struct audit_world *w, struct aw_result *d)
     aw_blob(w, BLOB_DOCUMENT, &d->c.evidence, buf_span(&evidence));
     aw_blob(w, BLOB_RESULT, &d->c.digest, buf_span(&compact));
     w->has_attested = true;
+    w->evidence = d->c.evidence;
     w->attested = (struct attested_facts){ .result = d->c.digest,
         .affirming = d->c.status == EAR_AFFIRMING,
         .keys_match = digest_equal(&d->c.mint, pubkey_thumbprint(w->keys.public(w->keys.ctx, ROLE_MINT))),

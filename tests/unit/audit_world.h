@@ -75,7 +75,8 @@ struct audit_world {
     struct buf note; /* the newest */
     struct log_state seen;
     bool has_attested;
-    struct attested_facts attested; /* the result that the broker holds */
+    struct attested_facts attested; /* the result that the broker holds, */
+    struct digest evidence; /* and what it rests on */
     unsigned results;
     bool pin_mint, pin_verifier; /* in the trust file */
 };

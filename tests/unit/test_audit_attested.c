@@ -162,6 +162,28 @@ static void results(struct checks *c)
     story_clean(c, &s, "and one that was cut to it");
 }
 
+/* A broker that was started anew goes on with what the run before was attested by. */
+static void kept(struct checks *c)
+{
+    struct story s;
+    struct audited a;
+    story_begin(&s);
+    struct attested_facts before = s.w.attested;
+    story_put(&s, aw_stop(&s.w)); /* 5 */
+    story_put(&s, aw_start(&s.w)); /* 6 */
+    s.w.has_attested = true;
+    s.w.attested = before;
+    aw_apply(&s.w, "one"); /* 7 8 9 */
+    aw_sign(&s.w);
+    aw_quote(&s.w);
+    aw_export(&s.w, "out", NULL);
+    audited_run(&s.w, "out", NULL, 0, &a);
+    check_that(c, audited_found(&a, FOUND_decision_verdict, 8) && audited_found(&a, FOUND_read_uncertified, 7),
+        "a permit on a result of the run before");
+    audited_free(&a);
+    story_end(&s);
+}
+
 static void evidence(struct checks *c)
 {
     struct story s;
@@ -411,6 +433,18 @@ static void keys(struct checks *c)
     aw_apply(&s.w, "two"); /* 10 11 12 */
     story_expect(c, &s, FOUND_key_epoch, 11, FINDINGS, "a mint key that outlives its revocation epoch");
 
+    /* One that was made for an epoch to come. */
+    story_begin(&s);
+    first = s.tpm.key[ROLE_MINT];
+    s.tpm.key[ROLE_MINT] = testkey_new(ALG_ES256);
+    story_put(&s, aw_keys_entry(&s.w, 4)); /* 5 */
+    aw_sign(&s.w);
+    aw_quote(&s.w);
+    story_put(&s, aw_result(&s.w)); /* 6 */
+    aw_apply(&s.w, "one"); /* 7 8 9 */
+    testkey_free(first);
+    story_expect(c, &s, FOUND_decision_key, 8, FINDINGS, "a mint key of another revocation epoch");
+
     /* A key that whoever has it can use. */
     story_begin(&s);
     s.tpm.key_policy = (struct digest){ { 0 } };
@@ -625,6 +659,7 @@ int main(void)
     struct checks c = { 0 };
     honest(&c);
     results(&c);
+    kept(&c);
     evidence(&c);
     approvals(&c);
     enrolments(&c);
