@@ -23,3 +23,6 @@ tests_fuzz_fuzz_eventlogs_LDADD = libattest.a $(BASE_LIBS)
 tests_fuzz_fuzz_approval_SOURCES = tests/fuzz/fuzz_approval.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_approval_LDADD = libattest.a $(BASE_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/eventlogs tests/fuzz/corpus/approval
+
+TESTS += tests/story/approves-before-the-switch
+EXTRA_DIST += tests/story/approves-before-the-switch
