@@ -17,6 +17,7 @@ include tests/story.mk
 include tests/appraisal.mk
 include tests/audit.mk
 include tests/bench.mk
+include tests/verifier.mk
 include tests/peers.mk
 
 # A test that hangs has failed. The longest takes half a minute on two cores, and some times that under the sanitizers.

@@ -217,15 +217,20 @@ static result check_file(const char *path, const char **ret_where)
     return OK;
 }
 
+result config_file_read(const char *path, size_t max, struct buf *out, const char **ret_where)
+{
+    TRY(check_file(path, ret_where));
+    result r = file_read(path, max, out);
+    if (is_ok(r))
+        return OK;
+    *ret_where = code_of(r) == E_too_long ? code_words(E_too_long) : "the file can't be read";
+    return fail_foreign(E_no_config, foreign_of(r), foreign_code(r));
+}
+
 result config_load(const char *path, struct config **ret, const char **ret_where)
 {
     AUTO_BUF text = BUF(CONFIG_MAX);
-    TRY(check_file(path, ret_where));
-    result r = file_read(path, CONFIG_MAX, &text);
-    if (!is_ok(r)) {
-        *ret_where = code_of(r) == E_too_long ? code_words(E_too_long) : "the file can't be read";
-        return fail_foreign(E_no_config, foreign_of(r), foreign_code(r));
-    }
+    TRY(config_file_read(path, CONFIG_MAX, &text, ret_where));
     return config_parse(buf_span(&text), ret, ret_where);
 }
 

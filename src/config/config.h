@@ -55,6 +55,8 @@ struct config {
 /* no_config with *ret_where (a static or member name, for the message) on failure. The caller frees with config_free. */
 MUST_USE result config_parse(struct span text, struct config **ret, const char **ret_where);
 MUST_USE result config_load(const char *path, struct config **ret, const char **ret_where);
+/* Any configuration's text: a plain file that nobody but root and who runs this may write. no_config, as above. */
+MUST_USE result config_file_read(const char *path, size_t max, struct buf *out, const char **ret_where);
 void config_free(struct config *c); /* accepts NULL */
 /* RFC 8785 form of the file's content, as the other processes get it. */
 MUST_USE result config_canonical(struct span text, struct buf *out);

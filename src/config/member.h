@@ -1,4 +1,5 @@
-/* Members of one JSON object of the configuration, read by a table into one struct. For the files of config alone. */
+/* Members of one JSON object of the configuration, read by a table into one struct. For this folder, and the programs that have a
+ * configuration of their own. */
 #ifndef SEB_CONFIG_MEMBER_H
 #define SEB_CONFIG_MEMBER_H
 

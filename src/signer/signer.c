@@ -14,6 +14,7 @@ struct signer {
     struct p11_token *token;
     struct tpm *tpm;
     struct hsm_key *attestation, *key;
+    bool beside; /* TPM and attestation key are another signer's */
 };
 
 void signer_close(struct signer *s)
@@ -21,9 +22,11 @@ void signer_close(struct signer *s)
     if (!s)
         return;
     hsm_close(s->key);
-    hsm_close(s->attestation);
+    if (!s->beside) {
+        hsm_close(s->attestation);
+        tpm_close(s->tpm);
+    }
     p11_close(s->token);
-    tpm_close(s->tpm);
     free(s);
 }
 
@@ -107,6 +110,22 @@ result signer_open(const struct signer_place *p, struct signer **ret)
         return fail(E_usage);
     TRY(signer_new(&s));
     TRY(key_open(p, s));
+    *ret = s;
+    s = NULL;
+    return OK;
+}
+
+result signer_open_beside(const struct signer_place *p, const struct signer *host, struct signer **ret)
+{
+    AUTO_SIGNER *s = NULL;
+    struct handles handles;
+    if (signer_place_wrong(p, false) || !p->tpm || !host->tpm || !handles_read(p, &handles))
+        return fail(E_usage);
+    TRY(signer_new(&s));
+    s->beside = true;
+    s->tpm = host->tpm;
+    s->attestation = host->attestation;
+    TRY(tpm_signing_key(s->tpm, handles.key, s->attestation, NULL, &s->key));
     *ret = s;
     s = NULL;
     return OK;

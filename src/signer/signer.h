@@ -22,6 +22,8 @@ void signer_close_pointer(struct signer **s);
 #define AUTO_SIGNER __attribute__((cleanup(signer_close_pointer))) struct signer
 /* usage where the place is wrong; the codes of hsm/. */
 MUST_USE result signer_open(const struct signer_place *p, struct signer **ret);
+/* A second key in the TPM that `host` has open and keeps open for longer: a TPM behind one connection serves one user. */
+MUST_USE result signer_open_beside(const struct signer_place *p, const struct signer *host, struct signer **ret);
 /* Makes the key where there is none; *ret_made says so. */
 MUST_USE result signer_provision(const struct signer_place *p, bool *ret_made);
 struct pubkey *signer_public(const struct signer *s); /* lives as long as the signer */

@@ -59,7 +59,7 @@ verifier_reference() {
         with_key policy reference sign "$STAND/reference.json" >"$STAND/reference.jws" || return 1
     jq -n --arg dir "$STAND" --arg domain "$STAND_DOMAIN" --arg pkcs11 "$SOFTHSM_MODULE" --argjson policy "$(with_key policy key show --jwk)" \
         --arg port "$(<"$STAND/door/port")" --argjson interval "$STAND_INTERVAL_S" --argjson result "$STAND_RESULT_S" \
-        'def key($label): {module: $pkcs11, token: "verifier", pin_file: ($dir + "/verifier/pin"), key: $label};
+        'def key($called): {module: $pkcs11, token: "verifier", pin_file: ($dir + "/verifier/pin"), key: $called};
          {state: ($dir + "/verifier/state.db"), keys: {result: key("result"), lease: key("lease")}, ek_roots: [$dir + "/tpm/ca/roots.pem"],
           tls: {certificate: ($dir + "/door/verifier.crt"), key: ($dir + "/door/verifier.key"), ca: ($dir + "/door/ca.crt")},
           interval_s: $interval, result_s: $result, lease_s: $result,
