@@ -11,4 +11,4 @@ tests_unit_test_verifier_state_LDADD = $(VERIFIER_LIBS)
 # A double of the broker's third door over a real TPM; it lies when it is told to.
 check_PROGRAMS += tests/fake/lying_door
 tests_fake_lying_door_SOURCES = tests/fake/lying_door.c tests/fake/lying_chip.c tests/fake/lying_chip.h
-tests_fake_lying_door_LDADD = libattest.a libpolicy.a libmerkle.a libsebconfig.a libbus.a $(HSM_LIBS) $(BASE_LIBS) $(NNG_LIBS)
+tests_fake_lying_door_LDADD = libattest.a libpolicy.a libmerkle.a libsebconfig.a $(HSM_LIBS) $(BUS_TLS_LIBS) $(BASE_LIBS)

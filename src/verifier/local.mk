@@ -18,7 +18,7 @@ libsebverifier_a_SOURCES = \
 	src/verifier/verifier.h \
 	src/verifier/wire.c src/verifier/wire.h \
 	src/signer/signer.c src/signer/signer.h
-VERIFIER_LIBS = libsebverifier.a libattest.a libpolicy.a libmerkle.a libsebconfig.a libbus.a $(HSM_LIBS) $(BASE_LIBS) $(NNG_LIBS) \
+VERIFIER_LIBS = libsebverifier.a libattest.a libpolicy.a libmerkle.a libsebconfig.a $(HSM_LIBS) $(BUS_TLS_LIBS) $(BASE_LIBS) \
 	$(SQLITE_LIBS)
 seb_verifier_SOURCES = src/verifier/main.c
 seb_verifier_LDADD = $(VERIFIER_LIBS)
