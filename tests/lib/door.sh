@@ -93,7 +93,7 @@ door_prepare() {
 
 door_is_ready() { grep -q ready "$DOOR/door.out"; }
 door_start() {
-    "$SEB_BIN/tests/fake/lying_door" "127.0.0.1:$DOOR_PORT" "$DOOR/tls" "$DOOR/tpm/tpm" "$DOOR" "$DOOR_DOMAIN" "$DOOR_INSTANCE" "$SEB_BIN" \
+    "$SEB_BIN/tests/fake/lying_door" "tls+tcp://127.0.0.1:$DOOR_PORT" "$DOOR/tls" "$DOOR/tpm/tpm" "$DOOR" "$DOOR_DOMAIN" "$DOOR_INSTANCE" "$SEB_BIN" \
         ${1+"$1"} >"$DOOR/door.out" 2>>"$DOOR/door.log" &
     DOOR_PID=$!
     wait_for 20 door_is_ready || { cat "$DOOR/door.log" >&2 && return 1; }
