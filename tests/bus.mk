@@ -16,9 +16,9 @@ TESTS += tests/unit/test_front_parse tests/int/test_front
 tests_unit_test_front_parse_SOURCES = tests/unit/test_front_parse.c tests/unit/busframes.c tests/unit/busframes.h \
 	src/front/parse.c src/front/parse.h
 tests_unit_test_front_parse_LDADD = libbus.a liblink.a $(TESTKEY_LIBS) $(BASE_LIBS)
-tests_int_test_front_SOURCES = tests/int/test_front.c tests/unit/busframes.c tests/unit/busframes.h \
+tests_int_test_front_SOURCES = tests/int/test_front.c tests/int/strangers.c tests/int/strangers.h tests/unit/busframes.c tests/unit/busframes.h \
 	tests/fake/front_stand.c tests/fake/front_stand.h
-tests_int_test_front_LDADD = libbus.a liblink.a libsebconfig.a $(TESTKEY_LIBS) $(BASE_LIBS) $(NNG_LIBS)
+tests_int_test_front_LDADD = $(BUS_TLS_LIBS) liblink.a libsebconfig.a $(TESTKEY_LIBS) $(BASE_LIBS)
 
 check_PROGRAMS += tests/fuzz/fuzz_frame
 TESTS += tests/fuzz/fuzz_frame
@@ -41,6 +41,7 @@ EXTRA_DIST += tests/int/seb-submit tests/lib/manual.sh
 
 check_PROGRAMS += tests/int/test_bus_tls
 TESTS += tests/int/test_bus_tls
-tests_int_test_bus_tls_SOURCES = tests/int/test_bus_tls.c tests/int/bus_room.c tests/int/bus_room.h
+tests_int_test_bus_tls_SOURCES = tests/int/test_bus_tls.c tests/int/bus_room.c tests/int/bus_room.h \
+	tests/int/strangers.c tests/int/strangers.h
 tests_int_test_bus_tls_LDADD = $(BUS_TLS_LIBS) $(BASE_LIBS)
 EXTRA_DIST += tests/lib/tls.sh

@@ -15,14 +15,18 @@
 
 #define TURN 64 /* requests of one door before the loop looks at the other descriptors again */
 #define TOLD_MS 60000
+/* A verifier asks once in seconds, and a handful of questions at an enrolment. */
+#define VERIFIER_PIPES 32
+#define VERIFIER_IN_FLIGHT 4 /* of one certificate */
+#define VERIFIER_RATE_PER_S 64
 
 struct front {
     struct child child;
     struct link *core;
-    struct bus_server *door[DOORS];
+    struct bus_server *door[DOORS]; /* the verifiers' is NULL where none is configured */
     struct slots slots;
     struct noise noise;
-    struct bus_counts told; /* what the log has of them */
+    struct bus_counts told[DOORS]; /* what the log has of them */
     int64_t told_ms;
     bool stop;
 };
@@ -39,6 +43,26 @@ static void spare_descriptors(void)
     }
 }
 
+static result open_verifiers_door(struct front *f)
+{
+    const struct config *c = f->child.config;
+    AUTO_BUF address = BUF(BUS_ADDRESS_MAX + 1);
+    TRY(buf_printf(&address, "%s%s", BUS_TLS_SCHEME, c->verifier_listen));
+    TRY(buf_u8(&address, 0));
+    result r = bus_serve(
+        &(struct bus_server_args){
+            .tls = &(struct bus_tls){ .certificate = c->verifier_certificate, .key = c->verifier_key, .ca = c->verifier_ca },
+            .address = (const char *)address.p,
+            .pipes = VERIFIER_PIPES,
+            .in_flight = SLOTS_VERIFIER,
+            .in_flight_per_uid = VERIFIER_IN_FLIGHT,
+            .rate_per_s_per_uid = VERIFIER_RATE_PER_S },
+        &f->door[DOOR_VERIFIER]);
+    if (!is_ok(r))
+        log_line(LOG_ERROR, "bus.verifier: %s", code_words(code_of(r)));
+    return r;
+}
+
 static result open_doors(struct front *f)
 {
     const struct config *c = f->child.config;
@@ -49,12 +73,13 @@ static result open_doors(struct front *f)
                       .in_flight_per_uid = (unsigned)c->in_flight_per_uid,
                       .rate_per_s_per_uid = (unsigned)c->rate_per_s_per_uid },
         &f->door[DOOR_AGENTS]));
-    return bus_serve(&(struct bus_server_args){ .path = c->admin_socket,
-                         .root_only = true,
-                         .pipes = SLOTS_ADMIN,
-                         .in_flight = SLOTS_ADMIN,
-                         .in_flight_per_uid = SLOTS_ADMIN },
-        &f->door[DOOR_ADMIN]);
+    TRY(bus_serve(&(struct bus_server_args){ .path = c->admin_socket,
+                      .root_only = true,
+                      .pipes = SLOTS_ADMIN,
+                      .in_flight = SLOTS_ADMIN,
+                      .in_flight_per_uid = SLOTS_ADMIN },
+        &f->door[DOOR_ADMIN]));
+    return c->has_verifier_door ? open_verifiers_door(f) : OK;
 }
 
 static result answer_code(struct front *f, enum front_door door, const struct bus_ticket *t, const char *status, enum seb_code code)
@@ -65,12 +90,33 @@ static result answer_code(struct front *f, enum front_door door, const struct bu
     return OK;
 }
 
+static const struct {
+    enum message_type type;
+    const char *name;
+} doors[DOORS] = {
+    [DOOR_AGENTS] = { MESSAGE_SUBMIT, "agents" },
+    [DOOR_ADMIN] = { MESSAGE_ADMIN, "administration" },
+    [DOOR_VERIFIER] = { MESSAGE_ATTEST, "verifiers" },
+};
+
+static result parse(enum front_door door, const struct bus_request *q, struct buf *ret_fields)
+{
+    switch (door) {
+    case DOOR_ADMIN:
+        return front_parse_admin(q->frame, ret_fields);
+    case DOOR_VERIFIER:
+        return front_parse_verifier(q->frame, ret_fields);
+    default:
+        return front_parse_submit(q->frame, q->ticket.uid, ret_fields);
+    }
+}
+
 /* A well-formed request to the core; anything else is answered here, and only counted there. */
 static result pass_on(struct front *f, enum front_door door, const struct bus_request *q)
 {
     AUTO_BUF fields = BUF(LINK_PACKET_MAX);
     uint64_t id;
-    result r = door == DOOR_ADMIN ? front_parse_admin(q->frame, &fields) : front_parse_submit(q->frame, q->ticket.uid, &fields);
+    result r = parse(door, q, &fields);
     if (code_of(r) == E_no_memory)
         return answer_code(f, door, &q->ticket, "unavailable", E_no_memory);
     if (!is_ok(r)) {
@@ -79,7 +125,7 @@ static result pass_on(struct front *f, enum front_door door, const struct bus_re
     }
     if (!is_ok(slots_take(&f->slots, door, &q->ticket, &id)))
         return answer_code(f, door, &q->ticket, "busy", E_busy);
-    return link_send(f->core, door == DOOR_ADMIN ? MESSAGE_ADMIN : MESSAGE_SUBMIT, id, buf_span(&fields));
+    return link_send(f->core, doors[door].type, id, buf_span(&fields));
 }
 
 static result serve_door(struct front *f, enum front_door door)
@@ -137,23 +183,33 @@ static result serve_control(struct front *f)
     return got ? fail(E_illegal_message) : OK;
 }
 
+static void tell_door(struct front *f, enum front_door door)
+{
+    struct bus_counts *told = &f->told[door], c = bus_counts_of(f->door[door]);
+    if (c.busy == told->busy && c.cut_off == told->cut_off)
+        return;
+    log_line(LOG_NOTE, "turned away since the last such line (%s): %llu requests beyond a bound, %llu connections",
+        doors[door].name, (unsigned long long)(c.busy - told->busy), (unsigned long long)(c.cut_off - told->cut_off));
+    *told = c;
+}
+
 static void tell_turned_away(struct front *f, int64_t now_ms)
 {
-    struct bus_counts c = bus_counts_of(f->door[DOOR_AGENTS]);
-    if (now_ms - f->told_ms < TOLD_MS || (c.busy == f->told.busy && c.cut_off == f->told.cut_off))
+    if (now_ms - f->told_ms < TOLD_MS)
         return;
-    log_line(LOG_NOTE, "turned away since the last such line: %llu requests beyond a bound, %llu connections",
-        (unsigned long long)(c.busy - f->told.busy), (unsigned long long)(c.cut_off - f->told.cut_off));
-    f->told = c;
     f->told_ms = now_ms;
+    tell_door(f, DOOR_AGENTS);
+    if (f->door[DOOR_VERIFIER])
+        tell_door(f, DOOR_VERIFIER);
 }
 
 static result turn(struct front *f)
 {
-    enum { AGENTS, ADMIN, CORE, CONTROL, N };
+    enum { AGENTS, ADMIN, VERIFIER, CORE, CONTROL, N };
     struct pollfd p[N] = {
         [AGENTS] = { .fd = bus_fd(f->door[DOOR_AGENTS]), .events = POLLIN },
         [ADMIN] = { .fd = bus_fd(f->door[DOOR_ADMIN]), .events = POLLIN },
+        [VERIFIER] = { .fd = f->door[DOOR_VERIFIER] ? bus_fd(f->door[DOOR_VERIFIER]) : -1, .events = POLLIN },
         [CORE] = { .fd = link_fd(f->core), .events = link_events(f->core) },
         [CONTROL] = { .fd = link_fd(f->child.control), .events = link_events(f->child.control) },
     };
@@ -167,6 +223,8 @@ static result turn(struct front *f)
         TRY(serve_core(f));
     if (p[ADMIN].revents)
         TRY(serve_door(f, DOOR_ADMIN));
+    if (p[VERIFIER].revents > 0)
+        TRY(serve_door(f, DOOR_VERIFIER));
     if (p[AGENTS].revents)
         TRY(serve_door(f, DOOR_AGENTS));
     int64_t now_ms = clock_mono_ms();

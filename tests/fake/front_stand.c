@@ -50,13 +50,17 @@ static void put(json_t *o, const char *name, json_t *v)
 }
 
 /* A sealed memfd of the example's configuration with this stand's paths and limits. */
-static int config_fd(const struct stand *s, const char *example, int64_t in_flight, int64_t rate)
+static int config_fd(const struct stand *s, const char *example, int64_t in_flight, int64_t rate, const struct stand_door *door)
 {
     AUTO_BUF text = BUF(CONFIG_MAX), ours = BUF(CONFIG_MAX), form = BUF(CONFIG_MAX);
     AUTO_JSON *v = NULL;
     need(is_ok(file_read(example, CONFIG_MAX, &text)) && is_ok(json_strict(buf_span(&text), CONFIG_MAX, &v)), example);
     put(v, "run_dir", json_string(s->folder));
     put(json_object_get(v, "bus"), "agents_group", json_string("nogroup"));
+    (void)json_object_del(json_object_get(v, "bus"), "verifier");
+    if (door)
+        put(json_object_get(v, "bus"), "verifier",
+            json_pack("{ssssssss}", "ca", door->ca, "certificate", door->certificate, "key", door->key, "listen", door->listen));
     put(json_object_get(v, "limits"), "in_flight_per_uid", json_integer(in_flight));
     put(json_object_get(v, "limits"), "rate_per_s_per_uid", json_integer(rate));
     need(is_ok(json_canonical(v, &ours)) && is_ok(config_canonical(buf_span(&ours), &form)), "config_canonical");
@@ -96,6 +100,18 @@ static void answer_admin(struct stand *s, const struct message *m)
     reply(s, m->slot, buf_span(&json));
 }
 
+static void answer_attest(struct stand *s, const struct message *m)
+{
+    struct attest_message q;
+    AUTO_BUF json = BUF(4096);
+    char payload[DIGEST_TEXT + 1];
+    need(is_ok(attest_read(m->fields, &q)), "ATTEST");
+    struct digest d = sha256(q.statement.payload);
+    need(is_ok(buf_printf(&json, "{\"n\":%u,\"payload\":\"%s\",\"status\":\"ok\"}", q.statement.n, digest_text(&d, payload))),
+        "printf");
+    reply(s, m->slot, buf_span(&json));
+}
+
 static void take(struct stand *s, const struct message *m)
 {
     struct noise_message n;
@@ -111,6 +127,8 @@ static void take(struct stand *s, const struct message *m)
         reply(s, m->slot, span_text("{\"code\":\"pending\",\"status\":\"pending\"}"));
     } else if (m->type == MESSAGE_SUBMIT) {
         answer_submit(s, m);
+    } else if (m->type == MESSAGE_ATTEST) {
+        answer_attest(s, m);
     } else {
         answer_admin(s, m);
     }
@@ -180,6 +198,12 @@ static void await_ready(int control)
 
 struct stand *stand_open(const char *program, const char *config, int64_t in_flight_per_uid, int64_t rate_per_s_per_uid)
 {
+    return stand_open_with(program, config, in_flight_per_uid, rate_per_s_per_uid, NULL);
+}
+
+struct stand *stand_open_with(
+    const char *program, const char *config, int64_t in_flight, int64_t rate, const struct stand_door *door)
+{
     int control[2], core[2];
     struct stand *s = calloc(1, sizeof *s);
     need(s != NULL, "calloc");
@@ -189,7 +213,7 @@ struct stand *stand_open(const char *program, const char *config, int64_t in_fli
     snprintf(s->admin, sizeof s->admin, "%s/admin.sock", s->folder);
     need(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) == 0, "socketpair");
     need(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, core) == 0, "socketpair");
-    int fd = config_fd(s, config, in_flight_per_uid, rate_per_s_per_uid);
+    int fd = config_fd(s, config, in_flight, rate, door);
     spawn(s, program, fd, control[1], core[1]);
     close(fd);
     close(control[1]);

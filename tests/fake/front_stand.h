@@ -11,6 +11,12 @@
 struct stand;
 /* program: path of seb-front; config: the example's path, from which all but paths and limits are taken. */
 struct stand *stand_open(const char *program, const char *config, int64_t in_flight_per_uid, int64_t rate_per_s_per_uid);
+/* The same with a door for verifiers: bus.verifier's four members. */
+struct stand_door {
+    const char *ca, *certificate, *key, *listen;
+};
+struct stand *stand_open_with(
+    const char *program, const char *config, int64_t in_flight, int64_t rate, const struct stand_door *door);
 const char *stand_agents(const struct stand *s); /* sockets */
 const char *stand_admin(const struct stand *s);
 void stand_silence(struct stand *s, bool silent);

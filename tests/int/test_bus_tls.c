@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "tests/int/bus_room.h"
+#include "tests/int/strangers.h"
 #include "tests/unit/check.h"
 
 #include "base/clock.h"
@@ -12,7 +13,6 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -232,19 +232,6 @@ static void sizes(struct checks *c)
     room_close(r);
 }
 
-static int stranger(const char *from, unsigned port)
-{
-    struct sockaddr_in own = { .sin_family = AF_INET }, to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-    inet_pton(AF_INET, from, &own.sin_addr);
-    inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&own, sizeof own) != 0 || connect(fd, (struct sockaddr *)&to, sizeof to) != 0) {
-        close(fd);
-        return -1;
-    }
-    return fd;
-}
-
 static bool is_ended(int fd, int wait_ms)
 {
     struct pollfd p = { .fd = fd, .events = POLLIN | POLLRDHUP };
@@ -252,49 +239,17 @@ static bool is_ended(int fd, int wait_ms)
     return poll(&p, 1, wait_ms) == 1 && recv(fd, &byte, 1, MSG_DONTWAIT) <= 0;
 }
 
-struct flood {
-    unsigned port;
-    const char *from;
-    atomic_bool stop;
-    atomic_ulong made;
-};
-
-/* Connections that are begun and never finished, hundreds at once, new ones for those that are cut: the beginning of a handshake,
- * nothing at all, or garbage. */
-static void *half_open(void *flood)
-{
-    static const uint8_t begun[] = { 0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3 }; /* the head of a ClientHello of 512 bytes */
-    enum { N = 300 };
-    struct flood *f = flood;
-    int fd[N];
-    for (unsigned i = 0; i < N; i++)
-        fd[i] = -1;
-    for (unsigned i = 0; !atomic_load(&f->stop); i = (i + 1) % N) {
-        if (fd[i] >= 0)
-            close(fd[i]);
-        fd[i] = stranger(f->from, f->port);
-        if (fd[i] >= 0 && i % 3)
-            (void)!send(fd[i], i % 3 == 1 ? begun : (const uint8_t *)f->from, i % 3 == 1 ? sizeof begun : 5, MSG_NOSIGNAL);
-        atomic_fetch_add(&f->made, fd[i] >= 0);
-        poll(NULL, 0, i % 4 == 0);
-    }
-    for (unsigned i = 0; i < N; i++)
-        if (fd[i] >= 0)
-            close(fd[i]);
-    return NULL;
-}
-
 static void beside_a_flood(struct checks *c, const char *from, const char *name)
 {
     struct room *r = room_of("server", "ca");
-    struct flood f = { .port = room_port(r), .from = from };
+    struct strangers f = { .port = room_port(r), .from = from };
     struct bus_client *kept = NULL;
     struct bus_tls tls = end_of("client", "ca");
     pthread_t t;
     check_code(c, bus_connect_tls(&tls, room_path(r), &kept), E_ok, "the verifier is connected");
     AUTO_BUF reply = BUF(BUS_FRAME_MAX);
     bool first = is_ok(bus_ask(kept, span_text("x"), TIMEOUT_MS, &reply));
-    if (pthread_create(&t, NULL, half_open, &f) != 0)
+    if (pthread_create(&t, NULL, strangers_half_open, &f) != 0)
         abort();
     while (atomic_load(&f.made) < 600)
         poll(NULL, 0, 1);

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "tests/fake/front_stand.h"
+#include "tests/int/strangers.h"
 #include "tests/unit/busframes.h"
 #include "tests/unit/check.h"
 
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define TIMEOUT_MS 20000
 #define EXAMPLE "/docs/examples/sebd.json"
@@ -122,6 +124,91 @@ static void silent_core(struct checks *c, const struct testkey *agent, struct te
     stand_close(s);
 }
 
+/* The verifiers' door: files, port and end of one test. */
+static char tls_folder[] = "/tmp/seb-tls-XXXXXX";
+static char tls_file[5][64];
+static void make_tls(void)
+{
+    static const char *const name[5] = { "ca.pem", "server.pem", "server.key", "client.pem", "client.key" };
+    char command[512];
+    const char *srcdir = getenv("srcdir");
+    snprintf(command, sizeof command, "bash '%s/tests/lib/tls.sh' %s", srcdir ? srcdir : ".", mkdtemp(tls_folder));
+    if (system(command) != 0)
+        abort();
+    for (unsigned i = 0; i < 5; i++)
+        snprintf(tls_file[i], sizeof tls_file[i], "%s/%s", tls_folder, name[i]);
+}
+
+static bool asks_door(struct bus_client *client, struct span frame, const char *member, const char *want)
+{
+    AUTO_BUF reply = BUF(BUS_FRAME_MAX);
+    AUTO_JSON *v = NULL;
+    struct bus_frame f;
+    const char *got = "";
+    return is_ok(bus_ask(client, frame, TIMEOUT_MS, &reply)) && is_ok(bus_frame_read(buf_span(&reply), &f)) &&
+           is_ok(json_strict(f.json, BUS_FRAME_MAX, &v)) && is_ok(json_text(v, member, 128, &got)) && span_is(span_text(got), want);
+}
+
+/* {"op":"challenge","challenge":JWS}, of which the front wants no more than that it is one. */
+static void challenge_frame(struct testkey *verifier, struct buf *out)
+{
+    AUTO_BUF json = BUF(BUS_FRAME_MAX);
+    if (!is_ok(buf_text(&json, "{\"op\":\"challenge\",\"challenge\":")))
+        abort();
+    testkey_jws(&verifier, 1, TYP_CHALLENGE, span_text("the challenge"), &json);
+    if (!is_ok(buf_text(&json, "}")) || !is_ok(bus_frame_put(out, &(struct bus_frame){ .json = buf_span(&json) })))
+        abort();
+}
+
+static void third_door(struct checks *c, const struct testkey *agent, struct testkey *authority)
+{
+    char listen[32], digest[DIGEST_TEXT + 1];
+    unsigned port = 20000 + (unsigned)getpid() % 20000;
+    const char *example = getenv("srcdir");
+    AUTO_BUF config = BUF(4096), challenge = BUF(BUS_FRAME_MAX), submit = BUF(BUS_FRAME_MAX), status = BUF(BUS_FRAME_MAX);
+    make_tls();
+    snprintf(listen, sizeof listen, "127.0.0.1:%u", port);
+    if (!is_ok(buf_printf(&config, "%s" EXAMPLE, example ? example : ".")) || !is_ok(buf_u8(&config, 0)))
+        abort();
+    struct stand *s = stand_open_with("./seb-front", (const char *)config.p, 256, 100000,
+        &(struct stand_door){ .ca = tls_file[0], .certificate = tls_file[1], .key = tls_file[2], .listen = listen });
+    struct bus_tls tls = { .certificate = tls_file[3], .key = tls_file[4], .ca = tls_file[0] };
+    struct bus_client *client = NULL;
+    struct digest d = sha256(span_text("the challenge"));
+    challenge_frame(authority, &challenge);
+    frame_submit(&(struct submit_frame){ &authority, 1, agent, "the certificate", "request", span_text("body") }, &submit);
+    frame_of("{\"op\":\"status\"}", (struct span){ 0 }, &status);
+    check_code(c, bus_connect_tls(&tls, listen, &client), E_ok, "a verifier is let in");
+    check_that(c, asks_door(client, buf_span(&challenge), "payload", digest_text(&d, digest)), "its challenge reaches the core");
+    check_that(c, asks_door(client, buf_span(&status), "status", "invalid"), "no administration through its door");
+    check_that(c, asks_door(client, buf_span(&submit), "status", "invalid"), "and no submission");
+    check_that(c, answers(stand_agents(s), buf_span(&challenge), "status", "invalid"), "no challenge through the agents'");
+    struct strangers f = { .port = port, .from = "127.0.0.2" };
+    pthread_t t;
+    if (pthread_create(&t, NULL, strangers_half_open, &f) != 0)
+        abort();
+    while (atomic_load(&f.made) < 400)
+        nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+    unsigned agents = 0, verifiers = 0;
+    for (unsigned i = 0; i < 300; i++)
+        agents += answers(stand_agents(s), buf_span(&submit), "status", "refused");
+    for (unsigned i = 0; i < 30; i++)
+        verifiers += asks_door(client, buf_span(&challenge), "status", "ok");
+    atomic_store(&f.stop, true);
+    pthread_join(t, NULL);
+    check_that(c, agents == 300 && verifiers == 30, "a flood of strangers at its door is in nobody's way");
+    unsigned busy = 0;
+    for (unsigned i = 0; i < 300; i++)
+        busy += asks_door(client, buf_span(&challenge), "status", "busy");
+    check_that(c, busy > 0, "who asks too often is answered busy");
+    bus_client_free(client);
+    check_that(c, stand_close(s) == 0, "it ends with its doors");
+    char command[64];
+    snprintf(command, sizeof command, "rm -rf %s", tls_folder);
+    if (system(command) != 0)
+        abort();
+}
+
 int main(void)
 {
     struct checks c = { 0 };
@@ -129,6 +216,7 @@ int main(void)
     doors(&c, agent, authority);
     noise(&c);
     silent_core(&c, agent, authority);
+    third_door(&c, agent, authority);
     testkey_free(agent);
     testkey_free(authority);
     return checks_end(&c);

@@ -36,6 +36,7 @@ static void defaults(struct checks *t)
     check_that(t,
         !strcmp(c->agents_socket, "/run/seb/agents.sock") && !strcmp(c->admin_socket, "/run/seb/admin.sock") && !c->agents_group[0],
         "sockets lie in run_dir");
+    check_that(t, !c->has_verifier_door, "there is no door for verifiers");
     check_that(t,
         c->pipes == 256 && c->in_flight_per_uid == 256 && c->rate_per_s_per_uid == 2000 && c->in_flight_per_agent == 16 &&
             c->refusals_per_minute_per_agent == 120,
@@ -85,6 +86,11 @@ static void example(struct checks *t)
         c && c->mint_in_hsm && !c->handle_mint && !c->handle_mint_other && c->hsm_sessions == 2 && c->target[0].has_fence &&
             !strcmp(c->target[0].fence.backend, "10.0.0.7:443"),
         "HSM and fence are read");
+    check_that(t,
+        c && c->has_verifier_door && !strcmp(c->verifier_listen, "10.0.0.5:8788") &&
+            !strcmp(c->verifier_ca, "/etc/seb/verifiers-ca.pem") && !strcmp(c->verifier_certificate, "/etc/seb/front.pem") &&
+            !strcmp(c->verifier_key, "/etc/seb/front.key"),
+        "so is the verifiers' door");
     config_free(c);
     config_free(again);
 }
@@ -117,6 +123,29 @@ static const struct change changes[] = {
     { "{\"domain\"", "{\"bus\":{\"admin_socket\":\"\"},\"domain\"", "bus.admin_socket" },
     { "{\"domain\"", "{\"bus\":{\"admin_socket\":\"/run/seb/agents.sock\"},\"domain\"", "bus.admin_socket" },
     { "{\"domain\"", "{\"bus\":{\"agents_group\":\"a:b\"},\"domain\"", "bus.agents_group" },
+    { "{\"domain\"", "{\"bus\":{\"verifier\":[]},\"domain\"", "bus.verifier" },
+    { "{\"domain\"", "{\"bus\":{\"verifier\":{}},\"domain\"", "bus.verifier.listen" },
+    { "{\"domain\"",
+        "{\"bus\":{\"verifier\":{\"listen\":\"h:1\",\"certificate\":\"/c\",\"key\":\"/k\",\"ca\":\"/a\",\"x\":1}},\"domain\"",
+        "bus.verifier" },
+    { "{\"domain\"", "{\"bus\":{\"verifier\":{\"listen\":\"h:1\",\"certificate\":\"/c\",\"key\":\"/k\"}},\"domain\"",
+        "bus.verifier.ca" },
+    { "{\"domain\"", "{\"bus\":{\"verifier\":{\"listen\":\"h:1\",\"certificate\":\"/c\",\"ca\":\"/a\"}},\"domain\"",
+        "bus.verifier.key" },
+    { "{\"domain\"", "{\"bus\":{\"verifier\":{\"listen\":\"h:1\",\"key\":\"/k\",\"ca\":\"/a\"}},\"domain\"",
+        "bus.verifier.certificate" },
+    { "{\"domain\"", "{\"bus\":{\"verifier\":{\"listen\":\"h:1\",\"certificate\":\"c\",\"key\":\"/k\",\"ca\":\"/a\"}},\"domain\"",
+        "bus.verifier.certificate" },
+    { "{\"domain\"", "{\"bus\":{\"verifier\":{\"listen\":\"h\",\"certificate\":\"/c\",\"key\":\"/k\",\"ca\":\"/a\"}},\"domain\"",
+        "bus.verifier.listen" },
+    { "{\"domain\"", "{\"bus\":{\"verifier\":{\"listen\":\"h:0\",\"certificate\":\"/c\",\"key\":\"/k\",\"ca\":\"/a\"}},\"domain\"",
+        "bus.verifier.listen" },
+    { "{\"domain\"",
+        "{\"bus\":{\"verifier\":{\"listen\":\"h:65536\",\"certificate\":\"/c\",\"key\":\"/k\",\"ca\":\"/a\"}},\"domain\"",
+        "bus.verifier.listen" },
+    { "{\"domain\"",
+        "{\"bus\":{\"verifier\":{\"listen\":\"tls+tcp://h:1\",\"certificate\":\"/c\",\"key\":\"/k\",\"ca\":\"/a\"}},\"domain\"",
+        "bus.verifier.listen" },
     { "{\"domain\"", "{\"limits\":7,\"domain\"", "limits" },
     { "{\"domain\"", "{\"limits\":{\"x\":7},\"domain\"", "limits" },
     { "{\"domain\"", "{\"limits\":{\"pipes\":0},\"domain\"", "limits.pipes" },
