@@ -68,7 +68,9 @@ static result state_read(const json_t *o, struct approval *a)
 
 static result policy_compute(const struct approval *a, struct digest *ret)
 {
-    struct approved_state state = { .pcr = a->pcr, .pcr_value = a->pcr_value, .counter = a->counter, .lease = a->lease, .ref = a->ref };
+    struct approved_state state = {
+        .pcr = a->pcr, .pcr_value = a->pcr_value, .counter = a->counter, .lease = a->lease, .ref = a->ref
+    };
     TRY(span_copy(SPAN(a->counter_name), state.counter_name, TPM_NAME_SIZE));
     return approved_policy(&state, ret);
 }
