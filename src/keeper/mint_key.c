@@ -145,7 +145,7 @@ result mint_key_made_in_hsm(struct keeper *k, result r)
     k->hsm_health = fail(E_hsm_unavailable); /* until its sessions hold the new key */
     k->hsm_again_ms = 0;
     log_line(LOG_NOTE, "revocation epoch %lld has its own mint key", (long long)k->instance.mint_epoch);
-    return keys_tell(k);
+    return OK; /* KEYS is told when the record key has stated it */
 }
 
 result mint_key_unsealed(struct keeper *k)
