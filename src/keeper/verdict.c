@@ -64,12 +64,20 @@ static void cover_head(struct keeper *k, const struct result_claims *c)
     log_line(LOG_NOTE, "the verifier saw the log that this run began with: earlier certificates are taken");
 }
 
+/* The record key states an HSM's mint key, and signs nothing before a first lease. Nothing is minted by such a result. */
+static bool is_first_lease(const struct keeper *k, const struct result_claims *c)
+{
+    return k->hsm && !k->mint_key.statement.n && c->codes_n == 1 && c->codes[0] == E_key_not_stated;
+}
+
 static result take(struct keeper *k, const struct result_message *m, struct result_claims *c)
 {
     TRY(open_result(k, &m->statement, c));
     k->verdict.open = false; /* one result for a challenge */
     TRY(hold_result(k, c));
     keep(k, c);
+    if (is_first_lease(k, c))
+        return OK;
     if (c->status != EAR_AFFIRMING)
         return fail(E_attestation_failed);
     cover_head(k, c);
