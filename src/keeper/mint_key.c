@@ -143,7 +143,7 @@ result mint_key_made_in_hsm(struct keeper *k, result r)
     if (!is_ok(r))
         return again(k, "the epoch's mint key can't be recorded", r);
     k->hsm_health = fail(E_hsm_unavailable); /* until its sessions hold the new key */
-    k->hsm_again_ms = 0;
+    k->hsm_again_ms = k->mint_key.again_ms = 0;
     log_line(LOG_NOTE, "revocation epoch %lld has its own mint key", (long long)k->instance.mint_epoch);
     return OK; /* KEYS is told when the record key has stated it */
 }

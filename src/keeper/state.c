@@ -140,13 +140,16 @@ static result tell_state(struct keeper *k)
     return link_send(k->core, MESSAGE_STATE, 0, buf_span(&fields));
 }
 
-static result tell_health(struct keeper *k)
+/* What STATE says of the reason comes before it. */
+static result tell(struct keeper *k)
 {
     result now = first_obstacle(k);
-    if (code_of(now) == code_of(k->state.told))
+    bool health = code_of(now) != code_of(k->state.told);
+    if (health || k->state.changed)
+        TRY(tell_state(k));
+    if (!health)
         return OK;
     k->state.told = now;
-    k->state.changed = true;
     return tell_code(k, MESSAGE_HEALTH, 0, &(struct code_message){ .code = code_of(now), .foreign = foreign_code(now) });
 }
 
@@ -157,8 +160,7 @@ result state_turn(struct keeper *k, int64_t now_ms)
         state_refused(k, fail(E_lease_over));
         TRY(mint_refuse_waiting(k, E_lease_over));
     }
-    TRY(tell_health(k));
-    return k->state.changed ? tell_state(k) : OK;
+    return tell(k);
 }
 
 int64_t state_due_ms(const struct keeper *k)

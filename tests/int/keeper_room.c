@@ -280,15 +280,15 @@ enum seb_code room_resume(struct room *r, const struct frontier *f, struct span 
     unsigned before = r->resumed;
     for (unsigned i = 0; i < f->n; i++)
         m.hash[i] = f->hash[i];
-    if (note.p != r->note.p) {
-        buf_clear(&r->note);
-        must_ok(buf_put(&r->note, note), "note");
-    }
     r->resumed_log = (struct log_state){ .size = f->size, .root = frontier_root(f) };
     room_proof(r, f->size, &m);
     must_ok(resume_put(&fields, &m), "RESUME");
     room_send(r, MESSAGE_RESUME, ++r->next_slot, &fields);
     ROOM_WAIT(r, ROOM_WAIT_MS, r->resumed > before || r->gone);
+    if (r->resumed > before && r->serving && note.p != r->note.p) { /* another log than the newest was taken */
+        buf_clear(&r->note);
+        must_ok(buf_put(&r->note, note), "note");
+    }
     return r->resumed > before ? r->resumed_code : E_peer_gone;
 }
 
