@@ -25,9 +25,9 @@ verifier_jwk() {
 }
 verifier_at() { SOFTHSM2_CONF=$STAND/verifier/softhsm2.conf "$SEB_BIN/seb-verifier" "$@" --config "$STAND/verifier.json"; }
 
-verifier_certificate() { # NAME SUBJECT, in $STAND/door: openssl's default extensions, and the address
+verifier_certificate() { # NAME SUBJECT USE, in $STAND/door
     openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$1.key" -subj "$2" \
-        -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -out "$1.csr" 2>/dev/null &&
+        -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -addext "extendedKeyUsage=$3" -out "$1.csr" 2>/dev/null &&
         openssl x509 -req -in "$1.csr" -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -copy_extensions copy -out "$1.crt" 2>/dev/null && rm "$1.csr"
 }
 
@@ -42,7 +42,7 @@ verifier_prepare() {
     (
         umask 077 && cd "$STAND/door" &&
             openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout ca.key -subj /CN=door-ca -days 2 -out ca.crt 2>/dev/null &&
-            verifier_certificate broker /CN=localhost && verifier_certificate verifier /CN=verifier
+            verifier_certificate broker /CN=localhost serverAuth && verifier_certificate verifier /CN=verifier clientAuth
     ) || return 1
     port=$(fence_port) || return 1
     echo "$port" >"$STAND/door/port"
