@@ -115,7 +115,6 @@ static result begin_evidence(struct keeper *k)
     struct keeper_challenge *c = &k->challenge;
     struct quote_challenge *q = &c->evidence.challenge;
     const struct grounds *g = &k->grounds;
-    evidence_read_logs(k);
     *q = (struct quote_challenge){
         .has_note = k->log.has_note,
         .note_text = k->log.newest_text,
@@ -206,6 +205,8 @@ static result answer_json(struct keeper *k, enum work_kind kind, struct buf *out
     if (kind == WORK_ENROL)
         return evidence_offer(k, out);
     hold_measured(k);
+    /* Behind the quote: what the kernel measured meanwhile may be more than was quoted, and never less. */
+    evidence_read_logs(k);
     TRY(evidence_part(k, out));
     expect_verdict(k);
     return OK;
