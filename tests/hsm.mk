@@ -8,7 +8,7 @@ tests_int_approved_driver_SOURCES = tests/int/approved_driver.c tests/int/approv
 	tests/int/approved_ek.c
 tests_int_approved_driver_CFLAGS = $(AM_CFLAGS) $(TSS_CFLAGS)
 tests_int_approved_driver_LDADD = libattest.a $(TESTKEY_LIBS) $(HSM_LIBS) $(BASE_LIBS)
-hsm_tests = tests/int/hsm-tpm tests/int/hsm-approved tests/int/hsm-ek tests/int/hsm-tpm-lost tests/int/hsm-pkcs11 tests/int/hsm-tpm2-pkcs11 tests/int/tpm-soak
+hsm_tests = tests/int/hsm-tpm tests/int/hsm-approved tests/int/hsm-ek tests/int/sebctl-rekey tests/int/hsm-tpm-lost tests/int/hsm-pkcs11 tests/int/hsm-tpm2-pkcs11 tests/int/tpm-soak
 TESTS += $(hsm_tests)
 EXTRA_DIST += $(hsm_tests) tests/lib/hw.sh tests/lib/hsm.sh
 

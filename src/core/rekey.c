@@ -1,5 +1,5 @@
-/* What sebctl rekey left behind for the log: state_dir/rekey.json, {"new", "old", "statement"} as in the entry. It becomes the
- * first record of the run: from there on notes are the new record key's. Then the file gets another name. */
+/* What sebctl rekey left behind for the log: state_dir/rekey.json, {"new", "old", "statement"} as in the entry, and rekey.jws. It
+ * becomes the first record of the run: from there on notes are the new record key's. Then the file gets another name. */
 #include "config.h"
 
 #include "base/log.h"
@@ -10,6 +10,7 @@
 
 #define REKEY "rekey.json"
 #define REKEY_RECORDED "rekey.recorded.json"
+#define STATEMENT "rekey.jws" /* the old record key's word for the new keys */
 #define REKEY_MAX (64 * 1024)
 
 static result read_kids(const json_t *o, const char *name, struct digest ret[ROLES])
@@ -73,6 +74,18 @@ static result fits(const struct core *c, const struct rekey_entry *k)
     return OK;
 }
 
+/* Beside the log under the digest that the entry names. */
+static result put_statement(struct core *c, const struct rekey_entry *k, struct record *r)
+{
+    AUTO_BUF path = BUF(512), text = BUF(REKEY_MAX);
+    if (!k->has_statement)
+        return OK;
+    TRY(file_name(c, STATEMENT, &path));
+    TRY(file_read((const char *)path.p, REKEY_MAX, &text));
+    struct digest d = sha256(buf_span(&text));
+    return digest_equal(&d, &k->statement) ? record_blob(r, BLOB_DOCUMENT, &d, buf_span(&text)) : fail(E_key_mismatch);
+}
+
 result rekey_record(struct core *c)
 {
     AUTO_BUF path = BUF(512), text = BUF(REKEY_MAX);
@@ -92,5 +105,6 @@ result rekey_record(struct core *c)
         return OK;
     }
     TRY(record_new(c, &e, &r));
+    TRY(put_statement(c, &e.rekey, r));
     return record_put(&r, put_aside, 0);
 }

@@ -12,6 +12,7 @@
 #include "base/jws.h"
 
 #define REKEY_FILE "rekey.json" /* in state_dir */
+#define STATEMENT_FILE "rekey.jws" /* beside it, where it names one */
 #define REKEY_MAX 65536
 #define REKEY_MODE 0644
 
@@ -19,9 +20,8 @@ struct rekey {
     struct setup *setup;
     struct pubkey *old[KEYS], *new[KEYS]; /* held */
     bool replaces[KEYS];
-    json_t *statement; /* of the old record key, NULL where it signs no more */
     bool pending; /* rekey.json is there, of a rekey that no broker has seen yet */
-    struct pubkey *pending_old[KEYS], *pending_new[KEYS];
+    struct digest pending_old[KEYS], pending_new[KEYS]; /* kids */
 };
 
 static void keys_free(struct pubkey *key[KEYS])
@@ -34,9 +34,6 @@ static void rekey_free(struct rekey *k)
 {
     keys_free(k->old);
     keys_free(k->new);
-    keys_free(k->pending_old);
-    keys_free(k->pending_new);
-    json_decref(k->statement);
 }
 #define AUTO_REKEY __attribute__((cleanup(rekey_free))) struct rekey
 
@@ -59,25 +56,44 @@ static result move(const struct buf *from, const struct buf *to)
     return rename((const char *)from->p, (const char *)to->p) == 0 ? OK : fail_foreign(E_io, FOREIGN_ERRNO, (uint32_t)errno);
 }
 
+/* The blob of a key that a run which was cut off made for another TPM, or another authority, than there is now. */
+static result forget_unused(const struct buf *next)
+{
+    return unlink((const char *)next->p) == 0 ? OK : fail_foreign(E_io, FOREIGN_ERRNO, (uint32_t)errno);
+}
+
 /* rekey.json. */
 
-static result keys_read(const json_t *o, const char *member, struct pubkey *ret[KEYS])
+static void kids_of(struct pubkey *const key[KEYS], struct digest ret[KEYS])
 {
-    const json_t *keys, *jwk;
-    TRY(json_object_at(o, member, &keys));
-    for (unsigned n = 0; n < KEYS; n++) {
-        TRY(json_object_at(keys, instance_roles[n], &jwk));
-        TRY(pubkey_from_jwk(jwk, &ret[n]));
-    }
+    for (unsigned n = 0; n < KEYS; n++)
+        ret[n] = *pubkey_thumbprint(key[n]);
+}
+
+static bool kids_are(const struct digest kid[KEYS], struct pubkey *const key[KEYS])
+{
+    for (unsigned n = 0; n < KEYS; n++)
+        if (!digest_equal(&kid[n], pubkey_thumbprint(key[n])))
+            return false;
+    return true;
+}
+
+static result kids_read(const json_t *o, const char *member, struct digest ret[KEYS])
+{
+    const json_t *kids;
+    TRY(json_object_at(o, member, &kids));
+    for (unsigned n = 0; n < KEYS; n++)
+        TRY(json_digest_at(kids, instance_roles[n], &ret[n]));
     return OK;
 }
 
-static bool keys_equal(struct pubkey *const a[KEYS], struct pubkey *const b[KEYS])
+static result kids_put(json_t *o, const char *member, const struct digest kid[KEYS])
 {
+    json_t *kids = json_object();
+    TRY(json_put_new(o, member, kids));
     for (unsigned n = 0; n < KEYS; n++)
-        if (!a[n] || !b[n] || !pubkey_equal(a[n], b[n]))
-            return false;
-    return true;
+        TRY(json_put_digest(kids, instance_roles[n], &kid[n]));
+    return OK;
 }
 
 static result pending_read(struct rekey *k)
@@ -93,38 +109,25 @@ static result pending_read(struct rekey *k)
     TRY(file_read((const char *)path.p, REKEY_MAX, &text));
     TRY(json_strict(buf_span(&text), REKEY_MAX, &o));
     TRY(json_closed(o, names));
-    TRY(keys_read(o, "old", k->pending_old));
-    TRY(keys_read(o, "new", k->pending_new));
+    TRY(kids_read(o, "old", k->pending_old));
+    TRY(kids_read(o, "new", k->pending_new));
     /* Of another instance.json, as of a copy that was put back: which key followed which is for a person to find out. */
-    if (!keys_equal(k->pending_old, k->setup->recorded.key) && !keys_equal(k->pending_new, k->setup->recorded.key))
-        return fail(E_key_mismatch);
-    if (json_is_object(json_object_get(o, "statement")))
-        k->statement = json_incref(json_object_get(o, "statement"));
-    return OK;
+    bool ours = kids_are(k->pending_old, k->setup->recorded.key) || kids_are(k->pending_new, k->setup->recorded.key);
+    return ours ? OK : fail(E_key_mismatch);
 }
 
-static result put_keys(json_t *o, const char *member, struct pubkey *const key[KEYS])
-{
-    json_t *keys = json_object();
-    TRY(json_put_new(o, member, keys));
-    for (unsigned n = 0; n < KEYS; n++) {
-        json_t *jwk = NULL;
-        TRY(pubkey_jwk(key[n], &jwk));
-        TRY(json_put_new(keys, instance_roles[n], jwk));
-    }
-    return OK;
-}
-
-/* No broker has seen the keys in between: the log goes from the first to the last. What the first ones stated is not of the last.
- */
-static result pending_write(struct rekey *k)
+/* No broker has seen the keys in between: the log goes from the first to the last. */
+static result pending_write(struct rekey *k, const struct digest *statement)
 {
     AUTO_BUF path = BUF(512), text = BUF(REKEY_MAX);
     AUTO_JSON *o = json_object();
+    struct digest old[KEYS], new[KEYS];
+    kids_of(k->old, old);
+    kids_of(k->new, new);
     k->setup->args->about = REKEY_FILE;
-    TRY(put_keys(o, "old", k->pending ? k->pending_old : k->old));
-    TRY(put_keys(o, "new", k->new));
-    TRY(json_put_new(o, "statement", k->statement ? json_incref(k->statement) : json_null()));
+    TRY(kids_put(o, "old", k->pending ? k->pending_old : old));
+    TRY(kids_put(o, "new", new));
+    TRY(statement ? json_put_digest(o, "statement", statement) : json_put_new(o, "statement", json_null()));
     TRY(json_canonical(o, &text));
     TRY(buf_u8(&text, '\n'));
     TRY(config_state_path(k->setup->config, REKEY_FILE, &path));
@@ -143,7 +146,8 @@ static bool is_recorded(const struct rekey *k, unsigned which)
 static bool is_pending(const struct rekey *k, unsigned which)
 {
     const struct setup *s = k->setup;
-    return k->pending && s->key[which] && pubkey_equal(hsm_public(s->key[which]), k->pending_new[which]) && !is_recorded(k, which);
+    return k->pending && s->key[which] && digest_equal(pubkey_thumbprint(hsm_public(s->key[which])), &k->pending_new[which]) &&
+           !is_recorded(k, which);
 }
 
 /* A blob that only another TPM can load, or a handle that is empty and has no blob: this TPM takes another's place. Anything else
@@ -164,7 +168,12 @@ static result attestation_key(struct rekey *k)
         r = setup_open_key(s, ATTESTATION, handle);
     replaced |= code_of(r) == E_key_other_tpm || code_of(r) == E_key_missing;
     if (replaced) {
-        TRY(tpm_provision(s->tpm, TPM_ATTESTATION, handle, (const char *)next.p, NULL, &s->made[ATTESTATION]));
+        r = tpm_provision(s->tpm, TPM_ATTESTATION, handle, (const char *)next.p, NULL, &s->made[ATTESTATION]);
+        if (code_of(r) == E_key_other_tpm) {
+            TRY(forget_unused(&next));
+            r = tpm_provision(s->tpm, TPM_ATTESTATION, handle, (const char *)next.p, NULL, &s->made[ATTESTATION]);
+        }
+        TRY(r);
         r = setup_open_key(s, ATTESTATION, handle);
     }
     TRY(r);
@@ -197,7 +206,7 @@ static result bound_key(struct rekey *k, unsigned which, const uint32_t *handle,
     s->args->about = instance_roles[which];
     if (!is_ok(r) && !is_unbound(code_of(r)) && code_of(r) != E_key_mismatch)
         return r;
-    for (unsigned i = 0; i < handles && !is_recorded(k, which); i++) {
+    for (unsigned i = 0; i < handles && !is_recorded(k, which) && !is_pending(k, which); i++) {
         r = setup_open_key(s, which, handle[i]);
         if (!is_ok(r) && !is_unbound(code_of(r)))
             return r;
@@ -220,6 +229,13 @@ static result look_at_keys(struct rekey *k)
     return OK;
 }
 
+static result make_blob(struct rekey *k, unsigned which, const struct buf *next)
+{
+    struct setup *s = k->setup;
+    return tpm_make_blob(
+        s->tpm, which == RECORD ? TPM_RECORD : TPM_MINT, (const char *)next->p, tpm_guard_key_policy(s->guard), &k->new[which]);
+}
+
 /* The new keys, as blobs beside the old ones. */
 static result make_new_keys(struct rekey *k)
 {
@@ -233,13 +249,30 @@ static result make_new_keys(struct rekey *k)
         }
         s->args->about = instance_roles[n];
         TRY(blob_path(k, n, ".next.pem", &next));
-        TRY(tpm_make_blob(
-            s->tpm, n == RECORD ? TPM_RECORD : TPM_MINT, (const char *)next.p, tpm_guard_key_policy(s->guard), &k->new[n]));
+        result r = make_blob(k, n, &next);
+        if (code_of(r) == E_key_other_policy) {
+            TRY(forget_unused(&next));
+            r = make_blob(k, n, &next);
+        }
+        TRY(r);
     }
     return OK;
 }
 
-/* docs/formats.md, "Key statement": the old record key says which keys follow it, as long as it signs without a policy. */
+/* docs/formats.md, "Rekey statement": the old record key says which keys follow it, as long as it signs without a policy. */
+
+static result put_keys(json_t *o, const char *member, struct pubkey *const key[KEYS])
+{
+    json_t *keys = json_object();
+    TRY(json_put_new(o, member, keys));
+    for (unsigned n = 0; n < KEYS; n++) {
+        json_t *jwk = NULL;
+        TRY(pubkey_jwk(key[n], &jwk));
+        TRY(json_put_new(keys, instance_roles[n], jwk));
+    }
+    return OK;
+}
+
 static result statement_payload(const struct rekey *k, struct buf *out)
 {
     AUTO_JSON *o = json_object();
@@ -251,9 +284,9 @@ static result statement_payload(const struct rekey *k, struct buf *out)
     return json_canonical(o, out);
 }
 
-static result statement_sign(struct rekey *k, struct hsm_key *record)
+static result statement_text(const struct rekey *k, struct hsm_key *record, struct buf *out)
 {
-    AUTO_BUF payload = BUF(JWS_PAYLOAD_MAX), input = BUF(JWS_TEXT_MAX), header = BUF(JWS_HEADER_MAX), text = BUF(JWS_TEXT_MAX);
+    AUTO_BUF payload = BUF(JWS_PAYLOAD_MAX), input = BUF(JWS_TEXT_MAX), header = BUF(JWS_HEADER_MAX);
     const struct pubkey *key = hsm_public(record);
     uint8_t raw[SIGNATURE_SIZE];
     TRY(statement_payload(k, &payload));
@@ -266,23 +299,34 @@ static result statement_sign(struct rekey *k, struct hsm_key *record)
         .n = 1,
         .sig = { { .kid = *pubkey_thumbprint(key), .protected_ = buf_span(&header), .signature = SPAN(raw) } },
     };
-    TRY(jws_write(&j, &text));
-    return json_strict(buf_span(&text), JWS_TEXT_MAX, &k->statement);
+    return jws_write(&j, out);
 }
 
-static result state(struct rekey *k)
+static result statement_write(const struct rekey *k, struct hsm_key *record, struct digest *ret)
+{
+    AUTO_BUF text = BUF(JWS_TEXT_MAX), path = BUF(512);
+    TRY(statement_text(k, record, &text));
+    TRY(config_state_path(k->setup->config, STATEMENT_FILE, &path));
+    TRY(file_write((const char *)path.p, buf_span(&text), REKEY_MODE, true));
+    *ret = sha256(buf_span(&text));
+    return OK;
+}
+
+/* *ret_stated: it did. Of keys that no broker has seen in between it says nothing. */
+static result state(struct rekey *k, bool *ret_stated, struct digest *ret)
 {
     struct setup *s = k->setup;
     struct hsm_key *record = NULL;
-    json_decref(k->statement);
-    k->statement = NULL;
+    *ret_stated = false;
     if (k->pending || k->replaces[ATTESTATION] || !k->replaces[RECORD] || s->key[RECORD])
         return OK;
     result r = tpm_signing_key(s->tpm, s->config->handle_record, s->key[ATTESTATION], NULL, &record);
     if (!is_ok(r)) /* gone, or bound to approvals that nobody gives any more */
         return code_of(r) == E_key_missing || code_of(r) == E_key_not_in_hardware ? OK : r;
-    if (pubkey_equal(hsm_public(record), s->recorded.key[RECORD]))
-        r = statement_sign(k, record);
+    if (pubkey_equal(hsm_public(record), s->recorded.key[RECORD])) {
+        r = statement_write(k, record, ret);
+        *ret_stated = is_ok(r);
+    }
     hsm_close(record);
     return r;
 }
@@ -388,11 +432,13 @@ static result bind_the_rest(struct rekey *k, bool *ret_changed)
 
 static result replace(struct rekey *k)
 {
+    bool stated = false;
+    struct digest statement;
     TRY(make_new_keys(k));
     /* Cut off after rekey.json: the keys that it names are the ones to go on with. */
-    if (!k->pending || !keys_equal(k->pending_old, k->setup->recorded.key) || !keys_equal(k->pending_new, k->new)) {
-        TRY(state(k));
-        TRY(pending_write(k));
+    if (!k->pending || !kids_are(k->pending_old, k->setup->recorded.key) || !kids_are(k->pending_new, k->new)) {
+        TRY(state(k, &stated, &statement));
+        TRY(pending_write(k, stated ? &statement : NULL));
     }
     TRY(take_places(k));
     return record(k);

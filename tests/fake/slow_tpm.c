@@ -1,5 +1,6 @@
-/* slow_tpm LISTEN TPM MS [LOG]: a TPM at the socket LISTEN that takes MS milliseconds longer over each command than the one at TPM.
- * One user at a time, as with swtpm. It ends with its parent. Each command's code (TPM 2.0 Part 2, TPM_CC) is a line of LOG. */
+/* slow_tpm LISTEN TPM MS [LOG [COMMANDS]]: a TPM at the socket LISTEN that takes MS milliseconds longer over each command than the
+ * one at TPM. One user at a time, as with swtpm. It ends with its parent. Each command's code (TPM 2.0 Part 2, TPM_CC) is a line of
+ * LOG. After so many COMMANDS of a user it hangs up, each time. */
 #include "config.h"
 
 #include "base/bytes.h"
@@ -62,21 +63,23 @@ static bool pass(int from, int to, FILE *log)
 
 int main(int argc, char **argv)
 {
-    if (argc != 4 && argc != 5)
+    if (argc < 4 || argc > 6)
         return 2;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     int listener = socket_at(argv[1], true), ms = atoi(argv[3]);
-    FILE *log = argc == 5 ? fopen(argv[4], "a") : NULL;
-    if (listener < 0 || (argc == 5 && !log))
+    FILE *log = argc > 4 ? fopen(argv[4], "a") : NULL;
+    if (listener < 0 || (argc > 4 && !log))
         return 1;
     puts("ready");
     fflush(stdout);
     for (;;) {
         int user = accept(listener, NULL, NULL), tpm = socket_at(argv[2], false);
-        while (user >= 0 && tpm >= 0 && pass(user, tpm, log)) {
+        int left = argc == 6 ? atoi(argv[5]) : -1;
+        while (left && user >= 0 && tpm >= 0 && pass(user, tpm, log)) {
             poll(NULL, 0, ms);
             if (!pass(tpm, user, NULL))
                 break;
+            left -= left > 0;
         }
         if (user >= 0)
             close(user);

@@ -332,6 +332,23 @@ static result do_quote(struct driver *d)
     return OK;
 }
 
+/* jwk ak|HANDLE */
+static result do_jwk(struct driver *d)
+{
+    AUTO_PUBKEY *key = NULL;
+    AUTO_JSON *jwk = NULL;
+    AUTO_BUF text = BUF(200);
+    if (said(d, 1, "ak"))
+        key = pubkey_hold(hsm_public(d->ak));
+    else
+        TRY(tpm_public_at(d->tpm, number(d, 1, 0), &key));
+    TRY(pubkey_jwk(key, &jwk));
+    TRY(json_canonical(jwk, &text));
+    TRY(buf_u8(&text, 0));
+    snprintf(d->note, sizeof d->note, "%s", (const char *)text.p);
+    return OK;
+}
+
 static const struct {
     const char *name;
     unsigned words; /* at least */
@@ -370,6 +387,7 @@ static const struct {
     { "pcrs", 1, do_pcrs },
     { "evict", 2, do_evict },
     { "quote", 1, do_quote },
+    { "jwk", 2, do_jwk },
     { "ek", 2, do_ek },
     { "activate", 2, do_activate },
 };
