@@ -2,6 +2,8 @@
 
 #include "sebctl/sebctl.h"
 
+#define TRUST_MINT_MAX 64
+
 /* In the order in which they are printed; the first three are struct instance's. */
 enum role { ROLE_ATTESTATION, ROLE_RECORD, ROLE_MINT, ROLE_POLICY, ROLE_REVOCATION, ROLES };
 static const char *const role_names[ROLES] = { "attestation", "record", "mint", "policy", "revocation" };
@@ -40,16 +42,24 @@ static result put_audiences(const struct config *c, json_t *o)
     return OK;
 }
 
+static result put_mint_key(json_t *list, const struct pubkey *k)
+{
+    json_t *jwk = NULL;
+    TRY(pubkey_jwk(k, &jwk));
+    return json_array_append_new(list, jwk) ? fail(E_no_memory) : OK;
+}
+
 /* docs/formats.md, "Trust file". There can be several mint keys: one for each revocation epoch. */
 static result print_trust(const struct sebctl_args *a, const struct instance *i)
 {
     AUTO_JSON *o = json_object();
     AUTO_BUF origin = BUF(256);
-    json_t *mint = json_array(), *jwk = NULL;
+    json_t *mint = json_array();
     TRY(json_put_new(o, "mint", mint));
-    TRY(pubkey_jwk(i->key[ROLE_MINT], &jwk));
-    if (json_array_append_new(mint, jwk))
-        return fail(E_no_memory);
+    TRY(put_mint_key(mint, i->key[ROLE_MINT]));
+    for (unsigned n = i->retired_n; n-- > 0 && json_array_size(mint) < TRUST_MINT_MAX;)
+        if (i->retired[n].role == ROLE_MINT)
+            TRY(put_mint_key(mint, i->retired[n].key));
     TRY(put_audiences(a->config, o));
     TRY(config_origin(a->config, &origin));
     TRY(json_put_span(o, "origin", buf_span(&origin)));
