@@ -124,6 +124,7 @@ static void plan(struct door *d)
     char path[512];
     struct digest pcr[TPM_PCRS];
     AUTO_BUF text = BUF(APPROVAL_TEXT_MAX);
+    AUTO_JSON *jwk = NULL;
     struct approval a = { .iat = clock_utc_ms() / 1000,
         .epoch = 1,
         .ak = *pubkey_thumbprint(hsm_public(d->chip.ak)),
@@ -140,6 +141,10 @@ static void plan(struct door *d)
         must(fail(E_event_log_mismatch), "cel");
     must(approval_plan_write(&a, &text), "plan");
     must(file_write(path_of(d, "plan.json", path), buf_span(&text), 0600, true), "plan");
+    buf_clear(&text);
+    must(pubkey_jwk(hsm_public(d->chip.ak), &jwk), "attestation key");
+    must(json_canonical(jwk, &text), "attestation key");
+    must(file_write(path_of(d, "ak.jwk", path), buf_span(&text), 0600, true), "attestation key");
 }
 
 static void learn_approval(struct door *d)

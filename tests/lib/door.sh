@@ -97,7 +97,9 @@ door_start() {
         ${1+"$1"} >"$DOOR/door.out" 2>>"$DOOR/door.log" &
     DOOR_PID=$!
     wait_for 20 door_is_ready || { cat "$DOOR/door.log" >&2 && return 1; }
-    [[ -e $DOOR/approval.json ]] || with_key authority policy approve "$DOOR/plan.json" >"$DOOR/approval.new" 2>"$DOOR/approve.err" || {
+    jq -c --slurpfile plan "$DOOR/plan.json" --slurpfile attestation "$DOOR/ak.jwk" -s '{attestation: $attestation[0], events: ., plan: $plan[0]}' \
+        "$DOOR/cel" >"$DOOR/plan.file"
+    [[ -e $DOOR/approval.json ]] || with_key authority policy approve "$DOOR/plan.file" >"$DOOR/approval.new" 2>"$DOOR/approve.err" || {
         cat "$DOOR/approve.err" >&2
         return 1
     }
