@@ -12,3 +12,6 @@ tests_unit_test_verifier_state_LDADD = $(VERIFIER_LIBS)
 check_PROGRAMS += tests/fake/lying_door
 tests_fake_lying_door_SOURCES = tests/fake/lying_door.c tests/fake/lying_chip.c tests/fake/lying_chip.h
 tests_fake_lying_door_LDADD = libattest.a libpolicy.a libmerkle.a libsebconfig.a $(HSM_LIBS) $(BUS_TLS_LIBS) $(BASE_LIBS)
+verifier_int_tests = tests/int/verifier-appraises-offline tests/int/verifier-enrolment tests/int/verifier-witnesses
+TESTS += $(verifier_int_tests)
+EXTRA_DIST += $(verifier_int_tests) tests/lib/door.sh
