@@ -293,6 +293,30 @@ static void blobs(struct checks *c, struct place *p)
     check_tampered(c, &p->w, p->name, FOUND_blob_malformed, 15, "a link in a document's place");
 }
 
+static void without(
+    struct checks *c, struct place *p, const struct digest *d, const char *end, enum finding f, uint64_t n, const char *name)
+{
+    char file[96], path[160];
+    fresh(p);
+    blob_name(d, end, file);
+    snprintf(path, sizeof path, "%s/%s", p->name, file);
+    run("rm", p->w.folder, path, "");
+    check_tampered(c, &p->w, p->name, f, n, name);
+}
+
+/* What attestation rests on is never left out of an export. */
+static void attested(struct checks *c, struct place *p)
+{
+    struct digest cel = sha256(buf_span(&p->w.cel)), ek = sha256(buf_span(&p->w.ek_certificate));
+    without(c, p, &p->w.attested.result, "jwt", FOUND_blob_missing, 4, "the attestation result isn't there");
+    without(c, p, &p->w.attested.result, "jwt", FOUND_decision_verdict, 15, "and what was permitted on it can't be");
+    without(c, p, &p->w.evidence, "raw", FOUND_blob_missing, 4, "its evidence isn't there");
+    without(c, p, &cel, "raw", FOUND_evidence_events, 4, "the event log isn't there");
+    without(c, p, &p->w.approval, "jws", FOUND_evidence_approval, 4, "the approval isn't there");
+    without(c, p, &p->w.enrolment, "jws", FOUND_blob_missing, 3, "the enrolment isn't there");
+    without(c, p, &ek, "raw", FOUND_blob_missing, 3, "the EK certificate isn't there");
+}
+
 static void left_out(struct checks *c, struct place *p)
 {
     struct audited a;
@@ -414,6 +438,7 @@ int main(void)
     tiles(&c, &p);
     notes(&c, &p);
     blobs(&c, &p);
+    attested(&c, &p);
     left_out(&c, &p);
     tail(&c, &p);
     other_keys(&c, &p);
