@@ -23,6 +23,7 @@ static const struct weight {
     { E_log_cut, EAR_INSTANCE_IDENTITY, 96 },
     { E_key_not_certified, EAR_STORAGE_OPAQUE, 96 },
     { E_key_without_policy, EAR_STORAGE_OPAQUE, 96 },
+    { E_hsm_not_approved, EAR_STORAGE_OPAQUE, 96 },
     { E_key_not_stated, EAR_STORAGE_OPAQUE, 32 },
     { E_clock_went_back, EAR_HARDWARE, 96 },
     { E_reset_count_back, EAR_HARDWARE, 96 },

@@ -24,6 +24,8 @@ struct appraisal_policy {
     uint64_t epoch; /* its version */
     const struct pubkey *const *countersigners;
     unsigned countersigners_n, needed;
+    /* The token that alone may hold the mint key; NULL, all three: it must be in the TPM. */
+    const char *hsm_manufacturer, *hsm_model, *hsm_serial;
 };
 /* Who the instance is: what enrolment proved. */
 struct appraisal_identity {

@@ -33,19 +33,35 @@ static result judge_record(const struct appraisal_case *c, const struct digest *
     return OK;
 }
 
+static bool text_is(const char *a, const char *b)
+{
+    return span_is(span_text(a), b);
+}
+
+/* Where the signed policy wants the mint key. What a token says of itself is the statement's word, for which the record key stands.
+ */
+static bool is_approved_place(const struct appraisal_policy *p, bool in_tpm, const struct token_identity *t)
+{
+    if (in_tpm || !p->hsm_manufacturer)
+        return in_tpm && !p->hsm_manufacturer;
+    return text_is(p->hsm_manufacturer, t->manufacturer) && text_is(p->hsm_model, t->model) && text_is(p->hsm_serial, t->serial);
+}
+
 /* It may be another than before: each revocation epoch has its own. What makes it the instance's is its proof. */
 static result judge_mint(const struct appraisal_case *c, const struct digest *policy)
 {
     const struct appraisal_identity *id = c->a->identity;
     const struct evidence_key *k = &c->a->evidence->key[EVIDENCE_MINT];
     AUTO_PUBKEY *key = NULL;
-    struct token_identity token;
+    struct token_identity token = { 0 };
     bool in_tpm = span_is(span_text(k->backend), "tpm");
     result r = in_tpm ? tpm_key_proof(buf_span(&k->evidence), id->ak, policy, &key)
                       : hsm_key_proof(buf_span(&k->evidence), id->record, id->domain, id->instance, &token, &key);
     TRY(verdict_own(c->v, r));
     if (!is_ok(r))
         return OK;
+    if (c->a->policy && !is_approved_place(c->a->policy, in_tpm, &token))
+        verdict_say(c->v, E_hsm_not_approved);
     if (!is_kid(k, key) || is_kid(k, id->ak) || is_kid(k, id->record)) {
         verdict_say(c->v, E_key_other);
         return OK;
@@ -64,11 +80,6 @@ result case_keys(struct appraisal_case *c)
     TRY(judge_ak(c));
     TRY(judge_record(c, &policy));
     return judge_mint(c, &policy);
-}
-
-static bool text_is(const char *a, const char *b)
-{
-    return span_is(span_text(a), b);
 }
 
 static result judge_policy(const struct appraisal_case *c)

@@ -26,6 +26,8 @@ static void view(struct held_policy *p)
         .epoch = (uint64_t)policy_epoch_of(p->policy),
         .countersigners = p->countersigner,
         .needed = policy_countersigners_needed(p->policy) };
+    /* Where the policy names no token, they stay NULL. */
+    (void)policy_hsm(p->policy, &p->terms.hsm_manufacturer, &p->terms.hsm_model, &p->terms.hsm_serial);
     for (unsigned i = 0; i < n && i < COUNTERSIGNERS_MAX; i++)
         p->countersigner[p->terms.countersigners_n++] = policy_countersigner(p->policy, i);
 }

@@ -165,6 +165,23 @@ static void not_stated(struct attest_world *w)
 static void hsm(struct attest_world *w)
 {
     w->mint_in_hsm = true;
+    w->policy.hsm_manufacturer = "SoftHSM project";
+    w->policy.hsm_model = "SoftHSM v2";
+    w->policy.hsm_serial = "1";
+}
+static void unnamed_hsm(struct attest_world *w)
+{
+    w->mint_in_hsm = true;
+}
+static void other_hsm(struct attest_world *w)
+{
+    hsm(w);
+    w->policy.hsm_serial = "2";
+}
+static void no_hsm(struct attest_world *w)
+{
+    hsm(w);
+    w->mint_in_hsm = false;
 }
 
 static void clock_back(struct attest_world *w)
@@ -420,6 +437,9 @@ static const struct attack attacks[] = {
     { "an HSM's key that may leave", hsm, extractable_hsm, { E_key_not_certified }, EAR_CONTRAINDICATED },
     { "a key statement by another key", hsm, statement_of_another, { E_key_not_certified }, EAR_CONTRAINDICATED },
     { "a key statement for another instance", hsm, statement_for_another, { E_key_not_certified }, EAR_CONTRAINDICATED },
+    { "an HSM that the policy doesn't name", unnamed_hsm, NULL, { E_hsm_not_approved }, EAR_CONTRAINDICATED },
+    { "another HSM than the policy names", other_hsm, NULL, { E_hsm_not_approved }, EAR_CONTRAINDICATED },
+    { "a TPM's key where the policy names an HSM", no_hsm, NULL, { E_hsm_not_approved }, EAR_CONTRAINDICATED },
     { "an HSM's key that isn't stated yet", hsm, not_stated, { E_key_not_stated }, EAR_WARNING },
     { "a TPM's key without evidence", NULL, not_stated, { E_key_not_certified }, EAR_CONTRAINDICATED },
     { "clock back", clock_back, NULL, { E_clock_went_back }, EAR_CONTRAINDICATED },
