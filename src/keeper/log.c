@@ -68,7 +68,7 @@ static result take_log(struct keeper *k, const struct resume_message *m)
         log_result(LOG_ERROR, "the database holds an older log than the TPM remembers: nothing is signed", anchored);
     if (unclean) {
         log_line(LOG_WARNING, "the last run didn't end cleanly: certificates that were issued before now are refused");
-        k->grounds.certificates_from = k->began_s;
+        k->grounds.certificates_from = k->began_s + 1; /* one of this very second may have been used by the run before */
     }
     k->state.changed = true;
     TRY(tell_resumed(k, code_of(anchored), unclean));
