@@ -533,7 +533,8 @@ int main(int argc, char **argv)
     snprintf(ca, sizeof ca, "%s/ca.crt", argv[2]);
     const struct bus_tls tls = { .certificate = certificate, .key = key, .ca = ca };
     must(bus_serve(
-             &(struct bus_server_args){ .tls = &tls, .address = argv[1], .pipes = 64, .in_flight = 64, .in_flight_per_uid = 64 },
+             &(struct bus_server_args){
+                 .tls = &tls, .address = argv[1], .pipes = 2048, .in_flight = 2048, .in_flight_per_uid = 2048 },
              &server),
         "bus");
     signal(SIGTERM, stop);

@@ -76,7 +76,7 @@ verifier_settings() {
           interval_s: 1, timeout_ms: 3000, instances: [{name: $name, domain: $domain, address: ("localhost:" + $port), policy_key: $policy,
           reference: ($dir + "/reference.jws")}]}' >"$DOOR/verifier.json"
 }
-verifier_config() { jq "$1" "$DOOR/verifier.json" >"$DOOR/verifier.new" && mv "$DOOR/verifier.new" "$DOOR/verifier.json"; }
+verifier_config() { jq "$@" "$DOOR/verifier.json" >"$DOOR/verifier.new" && mv "$DOOR/verifier.new" "$DOOR/verifier.json"; }
 verifier() { SOFTHSM2_CONF=$DOOR/verifier/softhsm2.conf "$SEB_BIN/seb-verifier" "$@" --config "$DOOR/verifier.json"; }
 
 door_prepare() {
