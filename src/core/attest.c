@@ -168,12 +168,18 @@ static result result_fits(struct core *c, unsigned verifier, const struct result
     return now_s() >= r->exp || r->iat > now_s() + RESULT_AHEAD_S ? fail(E_result_stale) : OK;
 }
 
+/* docs/formats.md, "Attestation result": the statement of an HSM's mint key takes the record key, and that takes a lease. */
+static bool leases(const struct result_claims *r)
+{
+    return r->status == EAR_AFFIRMING || (r->codes_n == 1 && r->codes[0] == E_key_not_stated);
+}
+
 static result result_to_keeper(struct core *c, uint64_t slot, const struct attest_message *m)
 {
     struct attestation *a = &c->attest;
     AUTO_BUF fields = BUF(LINK_PACKET_MAX - 64);
     struct result_message out = { .statement = m->statement };
-    if (a->judged.status == EAR_AFFIRMING) /* nothing else gives a lease */
+    if (leases(&a->judged))
         out.lease = m->lease;
     buf_clear(&a->judged_text);
     buf_clear(&a->judged_of);
@@ -217,12 +223,13 @@ result attest_loaded(struct core *c, const struct code_message *m)
     if (!a->judging)
         return fail(E_illegal_message);
     a->judging = false;
-    result r = fail((enum seb_code)m->code);
-    bool hold = is_ok(r) || !a->judging_fits;
-    if (hold) {
-        result held = attested_hold(c);
-        r = !a->judging_fits && a->judged.status == EAR_AFFIRMING ? fail(E_attestation_other_keys) : held;
-    }
+    result said = fail((enum seb_code)m->code), r = said;
+    if (is_ok(said) || !a->judging_fits)
+        r = attested_hold(c);
+    if (is_ok(r) && a->judged.status == EAR_AFFIRMING && !a->judging_fits)
+        r = fail(E_attestation_other_keys);
+    else if (is_ok(r) && leases(&a->judged))
+        r = said;
     if (is_ok(r))
         reply_code(c, a->judge_slot, "ok", NULL, E_ok);
     else

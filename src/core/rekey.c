@@ -47,6 +47,22 @@ static void put_aside(struct core *c, uint64_t about, uint64_t index)
         log_result(LOG_WARNING, REKEY " is recorded and can't be renamed", fail_foreign(E_io, FOREIGN_ERRNO, (uint32_t)errno));
 }
 
+/* The attestation and the record key: the mint key changes with each epoch. */
+static bool holds(const struct digest *attestation, const struct digest *record, const struct digest kid[ROLES])
+{
+    return digest_equal(attestation, &kid[ROLE_ATTESTATION]) && digest_equal(record, &kid[ROLE_RECORD]);
+}
+
+static bool is_done(const struct entry *e, const struct rekey_entry *k)
+{
+    if (e->type == ENTRY_REKEY)
+        return holds(&e->rekey.new_kid[ROLE_ATTESTATION], &e->rekey.new_kid[ROLE_RECORD], k->new_kid);
+    const struct key_identity *key = e->start.key;
+    bool old = holds(&key[ROLE_ATTESTATION].kid, &key[ROLE_RECORD].kid, k->old_kid) &&
+               digest_equal(&key[ROLE_MINT].kid, &k->old_kid[ROLE_MINT]);
+    return !old && holds(&key[ROLE_ATTESTATION].kid, &key[ROLE_RECORD].kid, k->new_kid);
+}
+
 /* The run that recorded it may have died before it renamed the file: then the newest start is one with the new keys. */
 static result is_recorded(struct core *c, const struct rekey_entry *k, bool *ret)
 {
@@ -57,20 +73,10 @@ static result is_recorded(struct core *c, const struct rekey_entry *k, bool *ret
         TRY(store_read_entry(c->reader, index - 1, &text));
         TRY(entry_read(buf_span(&text), &e));
         if (e.type == ENTRY_START || e.type == ENTRY_REKEY) {
-            const struct digest *record = e.type == ENTRY_START ? &e.start.key[ROLE_RECORD].kid : &e.rekey.new_kid[ROLE_RECORD];
-            *ret = digest_equal(record, &k->new_kid[ROLE_RECORD]);
+            *ret = is_done(&e, k);
             return OK;
         }
     }
-    return OK;
-}
-
-/* It must lead to the keys that are in use. */
-static result fits(const struct core *c, const struct rekey_entry *k)
-{
-    for (unsigned i = 0; i < ROLES; i++)
-        if (i != ROLE_MINT && !digest_equal(&k->new_kid[i], &c->key[i].kid))
-            return fail(E_key_mismatch);
     return OK;
 }
 
@@ -98,7 +104,12 @@ result rekey_record(struct core *c)
         return OK;
     TRY(found);
     TRY(parse(buf_span(&text), &e.rekey));
-    TRY(fits(c, &e.rekey));
+    if (!holds(&c->key[ROLE_ATTESTATION].kid, &c->key[ROLE_RECORD].kid, e.rekey.new_kid)) {
+        if (!holds(&c->key[ROLE_ATTESTATION].kid, &c->key[ROLE_RECORD].kid, e.rekey.old_kid))
+            return fail(E_key_mismatch);
+        log_line(LOG_WARNING, "sebctl rekey was cut off, and the old keys are in use: run it again");
+        return OK;
+    }
     TRY(is_recorded(c, &e.rekey, &recorded));
     if (recorded) {
         put_aside(c, 0, NO_INDEX);

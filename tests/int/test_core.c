@@ -231,6 +231,16 @@ static void test_not_attested(struct core_room *r)
 
     check_name(r, core_challenge_honest(r), E_ok, "a challenge is answered");
     c = core_result(r);
+    c.status = EAR_WARNING;
+    c.vector.value[EAR_STORAGE_OPAQUE] = 32;
+    c.codes_n = 1;
+    c.codes[0] = E_key_not_stated;
+    check_name(r, core_result_send(r, &c, r->w.verifier, 30), E_ok, "one that lacks the mint key's statement alone");
+    check_that(r->c, r->lease.seconds == 30, "leases the record key, which states it");
+    refused_by(r, "not-stated", E_attestation_failed, "and a mutation is refused");
+
+    check_name(r, core_challenge_honest(r), E_ok, "a challenge is answered");
+    c = core_result(r);
     c.mint = *pubkey_thumbprint(testkey_public(r->w.stranger));
     check_name(r, core_result_send(r, &c, r->w.verifier, 30), E_attestation_other_keys, "a result for other keys is named so");
     refused_by(r, "other-keys", E_attestation_other_keys, "a mutation is refused");
@@ -371,11 +381,15 @@ static void test_covered(struct core_room *r)
     CORE_WAIT(r, r->signed_size == r->frontier.size);
     core_stop(r);
     r->seen = (struct log_state){ .size = r->signed_size, .root = r->root[r->signed_size] };
+    r->signs = false; /* nothing is, before the first lease: the evidence shows the note that the last run left */
     core_start(r);
     check_that(r->c, r->resume_size == r->seen.size, "all of the log was signed and stored when it stopped");
     core_certificate(r, "uncovered");
     check_name(r, core_submit(r), E_certificate_before_restart, "a certificate issued before the start");
     check_name(r, core_attest(r), E_ok, "the verifier's last checkpoint covers the log's head");
+    r->signs = true;
+    core_tell_health(r, E_ok);
+    core_sign(r);
     core_certificate(r, "covered");
     check_name(r, core_submit(r), E_ok, "and it serves");
     r->resumed_bits = 0;
