@@ -9,7 +9,7 @@ static result still_enrolled(struct subject *s)
     struct enrolment_row now;
     result r = state_enrolment(s->server->state, s->setting->name, ENROLMENT_ACTIVE, &now);
     if (code_of(r) == E_not_found || (is_ok(r) && now.id != s->round))
-        return fail(E_not_enrolled);
+        return fail(E_enrolment_withdrawn);
     return r;
 }
 

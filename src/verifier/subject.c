@@ -79,8 +79,12 @@ result subject_refresh(struct subject *s)
     struct enrolment_row row;
     result r = state_enrolment(s->server->state, s->setting->name, ENROLMENT_ACTIVE, &row);
     if (code_of(r) == E_not_found) {
-        if (s->enrolled)
-            log_line(LOG_NOTE, "%s: withdrawn: no more results", s->setting->name);
+        const enum seb_code why = s->enrolled ? E_enrolment_withdrawn : E_not_enrolled;
+        AUTO_BUF words = BUF(256);
+        TRY(buf_printf(&words, "%s: %s", code_name(why), code_words(why)));
+        TRY(buf_u8(&words, 0));
+        if (s->enrolled || !s->said[0])
+            subject_say(s, LOG_WARNING, (const char *)words.p);
         forget_identity(s);
         return OK;
     }
