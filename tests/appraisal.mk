@@ -3,11 +3,13 @@ check_LIBRARIES += tests/unit/libattestworld.a
 tests_unit_libattestworld_a_SOURCES = tests/unit/attest_world.c tests/unit/attest_world.h tests/unit/ek_maker.c tests/unit/ek_maker.h
 ATTEST_TEST_LIBS = tests/unit/libattestworld.a $(TESTKEY_LIBS) libattest.a libmerkle.a $(BASE_LIBS)
 
-attest_tests = tests/unit/test_appraise tests/unit/test_attest_documents tests/unit/test_enrolment
+attest_tests = tests/unit/test_appraise tests/unit/test_appraise_rounds tests/unit/test_attest_documents tests/unit/test_enrolment
 check_PROGRAMS += $(attest_tests)
 TESTS += $(attest_tests)
 tests_unit_test_appraise_SOURCES = tests/unit/test_appraise.c
 tests_unit_test_appraise_LDADD = $(ATTEST_TEST_LIBS)
+tests_unit_test_appraise_rounds_SOURCES = tests/unit/test_appraise_rounds.c
+tests_unit_test_appraise_rounds_LDADD = $(ATTEST_TEST_LIBS)
 tests_unit_test_attest_documents_SOURCES = tests/unit/test_attest_documents.c
 tests_unit_test_attest_documents_LDADD = $(ATTEST_TEST_LIBS)
 tests_unit_test_enrolment_SOURCES = tests/unit/test_enrolment.c

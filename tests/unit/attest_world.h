@@ -64,6 +64,8 @@ void world_answer(struct attest_world *w);
 void world_sign(struct attest_world *w, const struct testkey *key);
 /* world_answer, appraise, and what is known from then on in w->known. */
 void world_round(struct attest_world *w, struct appraisal *ret);
+/* A new one whose verifier has seen a good answer, of a log of 5 entries, and has asked again; the log is of 9 by now. */
+struct attest_world *world_seen_once(void);
 /* The next challenge: another nonce, and what is known. */
 void world_challenge(struct attest_world *w);
 
