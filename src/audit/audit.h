@@ -116,6 +116,7 @@ struct run {
     uint64_t resumed; /* size of the newest checkpoint before it */
     bool stopped;
     struct key_identity key[ROLES];
+    bool unstated; /* the mint key is in an HSM, and the record key hasn't stated it: it signs nothing before the first lease */
     struct pubkey *mint; /* proved; NULL where it wasn't; owned by the check */
     struct token_identity token; /* of the mint key, as its statement has it; "" for a TPM's */
     int64_t certificates_from; /* 0: none are refused for their age, or no longer */
@@ -132,6 +133,8 @@ bool run_is_now(struct audit *a, const struct record *r, const uint8_t id[RUN_SI
 
 /* keys.c: key identities of a start or a change against trust file and evidence; they and the mint key's token into *run. */
 MUST_USE result keys_check(struct audit *a, const struct record *r, const struct key_identity key[ROLES], struct run *run);
+/* A credential was allowed by a mint key that must be proved by now; says so where it isn't. */
+void keys_mint(struct audit *a, const struct record *r);
 /* The authPolicy of a log's record and mint key. */
 MUST_USE result key_policy_of(
     const char *origin, const struct pubkey *policy_key, const uint8_t ak_name[TPM_NAME_SIZE], struct digest *ret);

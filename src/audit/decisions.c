@@ -263,6 +263,7 @@ static result take_permit(struct audit *a, const struct record *r, bool used)
     if (run && (!digest_equal(&d->mint_key, &run->key[ROLE_MINT].kid) || !is_approved(policy_now(a), run) ||
                    (run->mint_epoch >= 0 && run->mint_epoch != d->epoch)))
         report_found(&a->report, FOUND_decision_key, at_record(r->index), "%s", "");
+    keys_mint(a, r);
     TRY(check_epoch_of_key(a, r));
     return outcome_expect(a, r);
 }

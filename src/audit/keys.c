@@ -60,6 +60,7 @@ static result key_check(struct audit *a, const struct record *r, enum key_role r
     bool there;
     if (role == ROLE_MINT) {
         run->token = (struct token_identity){ 0 };
+        run->unstated = false;
         pubkey_free(run->mint);
         run->mint = NULL;
     } else if (!digest_equal(&k->kid, pubkey_thumbprint(key_now(a, role))))
@@ -76,6 +77,11 @@ static result key_check(struct audit *a, const struct record *r, enum key_role r
         run->mint = pubkey_hold(key);
     if (is_ok(proved))
         return OK;
+    /* What an honest instance has before the first lease; and no credential. */
+    if (role == ROLE_MINT && code_of(proved) == E_key_not_stated) {
+        run->unstated = true;
+        return OK;
+    }
     report_evidence(a, r, role, proved);
     /* A mint key need not be pinned, for it is proved: this one isn't. */
     if (role == ROLE_MINT && !trust_mints(&a->trust, &k->kid))
@@ -90,4 +96,11 @@ result keys_check(struct audit *a, const struct record *r, const struct key_iden
         run->key[role] = key[role];
     }
     return OK;
+}
+
+void keys_mint(struct audit *a, const struct record *r)
+{
+    const struct run *run = run_now(a);
+    if (run && run->unstated)
+        report_evidence(a, r, ROLE_MINT, fail(E_key_not_stated));
 }

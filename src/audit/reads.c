@@ -154,6 +154,7 @@ static result reads_record(struct audit *a, const struct record *r)
     if (r->e.type != ENTRY_READ)
         return OK;
     a->summary.reads++;
+    keys_mint(a, r);
     TRY(document_certificate(a, &e->signed_, r->index, &c));
     if (c)
         check_read(a, r, c);

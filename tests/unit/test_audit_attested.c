@@ -433,6 +433,23 @@ static void keys(struct checks *c)
     aw_apply(&s.w, "two"); /* 10 11 12 */
     story_expect(c, &s, FOUND_key_epoch, 11, FINDINGS, "a mint key that outlives its revocation epoch");
 
+    /* A token's key before the first lease: the record key can't have stated it. */
+    for (int stated = 0; stated < 2; stated++) {
+        story_begin(&s);
+        struct entry start = aw_start(&s.w);
+        start.start.key[ROLE_MINT].evidence = sha256(span_text("{}"));
+        aw_blob(&s.w, BLOB_EVIDENCE, &start.start.key[ROLE_MINT].evidence, span_text("{}"));
+        story_put(&s, start); /* 5 */
+        if (stated)
+            story_put(&s, aw_keys_entry(&s.w, 3)); /* 6 */
+        story_put(&s, aw_result(&s.w));
+        aw_apply(&s.w, "one");
+        if (stated)
+            story_clean(c, &s, "a token's key that was stated later, and served from then on");
+        else
+            story_expect(c, &s, FOUND_key_evidence, 8, FOUND_decision_key, "one that served without");
+    }
+
     /* One that was made for an epoch to come. */
     story_begin(&s);
     first = s.tpm.key[ROLE_MINT];
