@@ -17,6 +17,7 @@ struct appraisal_documents {
     struct span firmware; /* TCG binary log, whole */
     struct span ima; /* IMA's binary log from known.ima.offset on (from 0 where resetCount grew), as far as evidence's ima_length */
     struct span approval; /* the approval file's text (docs/formats.md, "Approval") */
+    bool approval_is_stored; /* it is the JWS alone, of an export: a serving verifier never takes that */
 };
 /* Of the signed policy that the verifier holds and verified with the policy key. */
 struct appraisal_policy {

@@ -114,7 +114,9 @@ static result open_approval(struct appraisal_case *c)
         verdict_say(c->v, E_approval_missing);
         return OK;
     }
-    result r = approval_open(c->a->documents->approval, c->a->policy_key, &c->approval);
+    const struct appraisal_documents *d = c->a->documents;
+    result r = d->approval_is_stored ? approval_open_stored(d->approval, c->a->policy_key, &c->approval)
+                                     : approval_open(d->approval, c->a->policy_key, &c->approval);
     TRY(verdict_of(c->v, r, E_approval_invalid));
     if (!is_ok(r))
         return OK;

@@ -44,7 +44,9 @@ void approval_file_free(struct approval_file *f); /* accepts zeroed */
 /* Verifies that the policy key signed the JWS and, raw, the approved policy, before anything in it is read; and that `policy` is
  * what the rest gives. approval_invalid, or what is wrong with its form. *ret is the caller's to free. */
 MUST_USE result approval_open(struct span file_text, const struct pubkey *policy_key, struct approval_file *ret);
-/* The same without the policy key: takes apart and holds `policy` to the rest, but no signature is verified. For who looks at an
+/* As the log keeps it, the JWS alone: the raw signature was for the chip, which took it then. For who judges afterwards. */
+MUST_USE result approval_open_stored(struct span jws_text, const struct pubkey *policy_key, struct approval_file *ret);
+/* The first without the policy key: takes apart and holds `policy` to the rest, but no signature is verified. For who looks at an
  * approval before it is good. */
 MUST_USE result approval_file_parse(struct span file_text, struct approval_file *ret);
 /* The file's text in RFC 8785 form, appended. */

@@ -55,6 +55,25 @@ result approval_open(struct span file_text, const struct pubkey *policy_key, str
     return OK;
 }
 
+static result open_stored_into(struct span text, const struct pubkey *policy_key, struct approval_file *f)
+{
+    TRY(jws_parse_text(text, &f->arena, &f->jws));
+    TRY(jws_is_by(policy_key, &f->jws));
+    return approval_parse(f->jws.payload, &f->approval);
+}
+
+result approval_open_stored(struct span jws_text, const struct pubkey *policy_key, struct approval_file *ret)
+{
+    struct approval_file f = { .arena = BUF(JWS_TEXT_MAX) };
+    result r = open_stored_into(jws_text, policy_key, &f);
+    if (!is_ok(r)) {
+        approval_file_free(&f);
+        return r;
+    }
+    *ret = f;
+    return OK;
+}
+
 static result parse_into(struct span text, struct approval_file *f)
 {
     TRY(file_read_forms(text, f));

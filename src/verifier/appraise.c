@@ -250,9 +250,11 @@ static result print(const struct verifier_args *a, const struct bundle *b, const
 static result judge(const struct verifier_args *a, const struct bundle *b)
 {
     struct appraisal v = { 0 };
-    const struct appraisal_documents documents = {
-        .cel = buf_span(&b->cel), .firmware = buf_span(&b->firmware), .ima = buf_span(&b->ima), .approval = buf_span(&b->approval)
-    };
+    const struct appraisal_documents documents = { .cel = buf_span(&b->cel),
+        .firmware = buf_span(&b->firmware),
+        .ima = buf_span(&b->ima),
+        .approval = buf_span(&b->approval),
+        .approval_is_stored = b->is_export };
     struct appraisal_identity identity = { .domain = b->statement.domain,
         .instance = b->statement.instance,
         .statement = b->statement.digest,

@@ -69,8 +69,8 @@ verifier_reference() {
     cat "$STAND"/tpm/ca/issuercert.pem "$STAND"/tpm/ca/*-rootca-cert.pem >"$STAND/tpm/ca/roots.pem" 2>/dev/null || true
 }
 
-verifier_start() {
-    verifier_at serve >>"$STAND/verifier.log" 2>&1 &
+verifier_start() { # not by verifier_at: the pid would be a shell's
+    SOFTHSM2_CONF=$STAND/verifier/softhsm2.conf "$SEB_BIN/seb-verifier" serve --config "$STAND/verifier.json" >>"$STAND/verifier.log" 2>&1 &
     echo $! >"$STAND/verifier.pid"
     disown $!
 }
