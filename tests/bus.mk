@@ -1,8 +1,10 @@
-bus_tests = tests/unit/test_bus_frame tests/unit/test_bus_peers
+bus_tests = tests/unit/test_bus_frame tests/unit/test_bus_peers tests/unit/test_bus_sp
 check_PROGRAMS += $(bus_tests)
 TESTS += $(bus_tests)
 tests_unit_test_bus_frame_SOURCES = tests/unit/test_bus_frame.c
 tests_unit_test_bus_frame_LDADD = libbus.a $(BASE_LIBS)
+tests_unit_test_bus_sp_SOURCES = tests/unit/test_bus_sp.c
+tests_unit_test_bus_sp_LDADD = libbus.a $(BASE_LIBS)
 tests_unit_test_bus_peers_SOURCES = tests/unit/test_bus_peers.c
 tests_unit_test_bus_peers_LDADD = libbus.a $(BASE_LIBS)
 

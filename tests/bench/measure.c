@@ -163,12 +163,17 @@ void measure(const struct measure *m)
     int64_t *ns = calloc(m->rounds, sizeof *ns), busy = 0;
     const double parts = m->parts ? m->parts : 1;
     must_hold(ns != NULL, "memory");
-    for (unsigned i = 0; i < m->rounds / 10 + 1; i++)
+    for (unsigned i = 0; i < m->rounds / 10 + 1; i++) {
+        if (m->before)
+            m->before(m->context);
         m->once(m->context);
+    }
     watch_begin(&w);
     for (unsigned i = 0; i < m->rounds; i++) {
         if (m->pause_us)
             nanosleep(&(struct timespec){ .tv_nsec = m->pause_us * 1000L }, NULL);
+        if (m->before)
+            m->before(m->context);
         int64_t from = now_ns();
         m->once(m->context);
         ns[i] = now_ns() - from;

@@ -38,6 +38,7 @@ struct measure {
     const char *name;
     unsigned rounds, parts;
     unsigned pause_us; /* before each run */
+    void (*before)(void *context); /* each run, not timed, its CPU counted; NULL: nothing */
     void (*once)(void *context);
     void *context;
 };

@@ -3,7 +3,6 @@
 #include "tests/bench/primitives.h"
 
 #include "hsm/pkcs11.h"
-#include "hsm/tpm.h"
 #include "tests/unit/testkey.h"
 
 /* As long as a certificate's signing input. */
@@ -34,22 +33,6 @@ static void sign_once(void *context)
     uint8_t raw[SIGNATURE_SIZE];
     struct digest d = sha256(span_text("bench"));
     must(hsm_sign(context, &d, raw), "sign");
-}
-
-void primitive_tpm(const struct primitive_args *a)
-{
-    int fd;
-    enum tpm_transport transport;
-    struct tpm *t;
-    struct hsm_key *attestation, *record;
-    must(tpm_connect(a->config->tpm, &fd, &transport), "the TPM");
-    must(tpm_open(fd, transport, &t), "the TPM");
-    must(tpm_attestation_key(t, a->config->handle_attestation, &attestation), "attestation key");
-    must(tpm_signing_key(t, a->config->handle_record, attestation, NULL, &record), "record key");
-    measure(&(struct measure){ .name = "tpm_sign", .rounds = a->rounds, .once = sign_once, .context = record });
-    hsm_close(record);
-    hsm_close(attestation);
-    tpm_close(t);
 }
 
 void primitive_hsm(const struct primitive_args *a)

@@ -20,6 +20,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <nng/nng.h>
+#include <nng/protocol/reqrep0/req.h>
+
 #define TIMEOUT_MS 20000
 
 static char folder[] = "/tmp/seb-tls-XXXXXX";
@@ -329,6 +332,33 @@ static void hang_up_at_once(struct checks *c)
     room_close(r);
 }
 
+/* The wire is nng's: a real nng asks, through a relay that adds TLS and nothing else. */
+static void real_nng(struct checks *c)
+{
+    struct room *r = room_of("server", "ca");
+    unsigned port = room_free_port();
+    char command[640], url[64];
+    nng_socket s;
+    nng_msg *m = NULL;
+    snprintf(command, sizeof command,
+        "timeout 30 socat TCP-LISTEN:%u,bind=127.0.0.1,reuseaddr "
+        "OPENSSL:127.0.0.1:%u,cert=%s/client.pem,key=%s/client.key,cafile=%s/ca.pem,openssl-min-proto-version=TLS1.3 "
+        "2>%s/socat.log &",
+        port, room_port(r), folder, folder, folder, folder);
+    snprintf(url, sizeof url, "tcp://127.0.0.1:%u", port);
+    bool asked = system(command) == 0 && nng_req0_open(&s) == 0 && nng_socket_set_ms(s, NNG_OPT_RECVTIMEO, TIMEOUT_MS) == 0;
+    for (unsigned i = 0; asked && i < 200 && nng_dial(s, url, NULL, 0) != 0; i++)
+        poll(NULL, 0, 20);
+    asked = asked && nng_send(s, command, 100, 0) == 0 && nng_recvmsg(s, &m, 0) == 0;
+    check_that(c,
+        asked && span_equal((struct span){ nng_msg_body(m), nng_msg_len(m) }, (struct span){ (const uint8_t *)command, 100 }),
+        "a real nng is answered");
+    check_that(c, room_counts(r).received == 1, "and asked once");
+    nng_msg_free(m);
+    nng_close(s);
+    room_close(r);
+}
+
 /* A server that takes connections and says nothing. */
 static void silent_server(struct checks *c)
 {
@@ -448,6 +478,7 @@ int main(void)
         poll(NULL, 0, 50);
     printf("# %u descriptors, %u before\n", open_descriptors(), before);
     check_that(&c, open_descriptors() <= before, "no descriptor is left over");
+    real_nng(&c);
     snprintf(command, sizeof command, "rm -rf %s", folder);
     (void)!system(command);
     return checks_end(&c);
