@@ -404,7 +404,7 @@ static result call_s_server(const char *options)
     unsigned port = room_free_port();
     snprintf(address, sizeof address, "127.0.0.1:%u", port);
     snprintf(command, sizeof command,
-        "cd %s && (sleep 15 | timeout 20 openssl s_server -accept %u -naccept 2 -quiet %s) >/dev/null 2>&1 &", folder, port,
+        "cd %s && (sleep 60 | timeout 60 openssl s_server -accept %u -naccept 2 -quiet %s) >/dev/null 2>&1 &", folder, port,
         options);
     if (system(command) != 0)
         abort();
