@@ -1,13 +1,17 @@
 # Whole daemons on real parts, each with a stand of its own.
 stories = \
+	tests/story/advances-the-epoch \
+	tests/story/attested-or-nothing \
 	tests/story/does-a-thing-once \
 	tests/story/fails-closed \
+	tests/story/leaves-the-approved-state \
+	tests/story/names-a-log-copied-back \
 	tests/story/never-refuses-honest-work \
 	tests/story/outlives-kill-9 \
 	tests/story/refuses-by-each-predicate-alone \
 	tests/story/survives-a-full-disk
 TESTS += $(stories)
-EXTRA_DIST += $(stories) tests/lib/stand.sh tests/lib/story.sh tests/lib/wiretap tests/lib/entries
+EXTRA_DIST += $(stories) tests/lib/stand.sh tests/lib/verifier.sh tests/lib/story.sh tests/lib/wiretap tests/lib/entries
 EXTRA_DIST += scripts/check scripts/demo scripts/layers scripts/lint scripts/lib/common.sh scripts/lib/count.sh
 
 TESTS += tests/int/powers tests/int/lint-breaks
