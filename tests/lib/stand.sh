@@ -131,6 +131,9 @@ stand_broker() {
     stand_broker_only || return 1
     [ -e "$STAND/loaded" ] || stand_load || return 1
     [ -s "$STAND/verifier.pid" ] || verifier_start
+    stand_broker_is_attested
+}
+stand_broker_is_attested() {
     wait_for 30 attested || stand_fail "the broker isn't attested: $(sebctl_at status; tail -n 5 "$STAND/verifier.log" "$STAND/sebd.log")"
 }
 
@@ -146,7 +149,7 @@ stand_epoch() {
 stand_fence_sab() {
     local word=$1
     shift
-    "$SEB_BIN/sab" fence "$word" --socket "$STAND/fence/haproxy.sock" --map "$STAND/fence/kids.map" "$@" >/dev/null
+    "$SEB_BIN/sab" fence "$word" --socket "$STAND/fence/haproxy.sock" --map "$STAND/fence/kids.map" "$@" >/dev/null 2>"$STAND/sab-fence.err" || { cat "$STAND/sab-fence.err" >&2; return 1; }
 }
 stand_epoch_retire() { stand_fence_sab retire "$1"; }
 stand_mint_key_is_new() { [ "$(sebctl_at status --json | jq -r .keys.mint)" != "$1" ] && attested; }
@@ -161,7 +164,7 @@ stand_epoch_approve() {
     kid=$(sebctl_at status --json | jq -r .keys.mint)
     wait_for 20 stand_result_names "$kid" || stand_fail "no result names the new mint key" || return 1
     verifier_jwk result >"$STAND/verifier.jwk"
-    fence_write "$STAND" "$STAND/sebd.json" >/dev/null && stand_fence_sab allow "$kid" --result "$STAND/result.jwt" --verifier "$STAND/verifier.jwk" &&
+    fence_write "$STAND" "$STAND/sebd.json" >/dev/null 2>&1 && stand_fence_sab allow "$kid" --result "$STAND/result.jwt" --verifier "$STAND/verifier.jwk" &&
         wait_for 10 fence_hands_over "$STAND" && fence_reload "$STAND"
 }
 
