@@ -1,13 +1,15 @@
 /* bench_load SOCKET MODULE PIN-FILE DOMAIN POLICY-EPOCH EPOCH TARGET PREFIX ETAG AGENTS MUTATIONS [LABEL]: so many agents at once,
  * each with a connection and a key of its own, one mutation after another. All is signed before the clock starts. ETAG "-":
- * documents that aren't there yet. Prints a row of latency, throughput and CPU time of all, and one of each watched process's CPU
- * time, per mutation. What isn't applied ends it. */
+ * documents that aren't there yet. $BENCH_PAUSE_MS: pause before each, without which a chip is measured that never catches up.
+ * Prints a row of latency, throughput and CPU time of all, and one of each watched process's CPU time, per mutation. What isn't
+ * applied ends it. */
 #include "config.h"
 
 #include "bus/bus.h"
 #include "tests/bench/agents.h"
 #include "tests/bench/measure.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +22,7 @@
 struct load {
     const char *socket;
     unsigned agents, mutations; /* of each */
+    unsigned pause_ms;
     pthread_barrier_t begun, warmed;
 };
 struct caller {
@@ -51,6 +54,7 @@ static void *caller_main(void *context)
     pthread_barrier_wait(&k->load->warmed);
     pthread_barrier_wait(&k->load->begun);
     for (unsigned i = 0; i < k->load->mutations; i++) {
+        poll(NULL, 0, (int)k->load->pause_ms);
         int64_t from = now_ns();
         ask(client, &k->frame[WARM_UP + i], &reply);
         k->ns[i] = now_ns() - from;
@@ -138,6 +142,8 @@ int main(int argc, char **argv)
     must_hold(l.agents >= 1 && l.agents <= 128, "1 to 128 agents");
     l.mutations = (unsigned)atoi(argv[11]) / l.agents;
     must_hold(l.mutations >= 1, "mutations");
+    const char *pause_ms = getenv("BENCH_PAUSE_MS");
+    l.pause_ms = pause_ms ? (unsigned)atoi(pause_ms) : 0;
     struct caller *all = callers_new(&world, &l);
     authority_close(world.authority);
     must_hold(pthread_barrier_init(&l.warmed, NULL, l.agents + 1) == 0 && pthread_barrier_init(&l.begun, NULL, l.agents + 1) == 0,
