@@ -144,6 +144,12 @@ static void hold(struct attestations *s, const struct result_claims *c)
         .kid = { [ROLE_ATTESTATION] = c->attestation, [ROLE_RECORD] = c->record, [ROLE_MINT] = c->mint } };
 }
 
+/* What the verifier had seen last is the log as this run found it, all of it, and this run has shown nothing of its own yet. */
+static bool covers_head(const struct run *run, const struct result_claims *c)
+{
+    return run->head == run->resumed && c->log_before.size == run->head && c->log.size == run->head;
+}
+
 static result take_claims(struct audit *a, const struct record *r, unsigned verifier, const struct result_claims *c)
 {
     const bool ours = says_the_same(a, &r->e.attestation, c);
@@ -157,8 +163,7 @@ static result take_claims(struct audit *a, const struct record *r, unsigned veri
         report_found(&a->report, FOUND_enrolment_missing, at_record(r->index), "%s", "");
     if (ours && c->status == EAR_AFFIRMING)
         identity_vouched(a, &c->attestation, &c->record);
-    /* What the verifier had seen last is the log as this run found it, and this run has shown nothing of its own yet. */
-    if (c->status == EAR_AFFIRMING && run_now(a) && c->log_before.size == run_now(a)->resumed && c->log.size == c->log_before.size)
+    if (c->status == EAR_AFFIRMING && run_now(a) && covers_head(run_now(a), c))
         run_lifted(a);
     return take_evidence(a, r, verifier, c);
 }

@@ -114,6 +114,7 @@ struct run {
     uint8_t id[RUN_SIZE];
     uint64_t start;
     uint64_t resumed; /* size of the newest checkpoint before it */
+    uint64_t head; /* size of the log that it found: records behind that checkpoint are in no verifier's sight */
     bool stopped;
     struct key_identity key[ROLES];
     bool unstated; /* the mint key is in an HSM, and the record key hasn't stated it: it signs nothing before the first lease */

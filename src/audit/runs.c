@@ -84,6 +84,7 @@ static result take_start(struct audit *a, const struct record *r)
     pubkey_free(runs->now.mint);
     runs->now = (struct run){ .start = r->index,
         .resumed = a->noted,
+        .head = s->head,
         .mint_epoch = -1,
         .certificates_from = s->certificates_from,
         .counter_from = (uint64_t)s->counter,

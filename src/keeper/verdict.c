@@ -61,7 +61,7 @@ static void cover_head(struct keeper *k, const struct result_claims *c)
     if (!k->grounds.certificates_from || !covers)
         return;
     k->grounds.certificates_from = 0;
-    log_line(LOG_NOTE, "the verifier saw the log that this run began with: earlier certificates are taken");
+    log_line(LOG_NOTE, "the verifier had seen every checkpoint before this run: the keeper takes earlier certificates");
 }
 
 /* The record key states an HSM's mint key, and signs nothing before a first lease. Nothing is minted by such a result. */

@@ -222,6 +222,18 @@ static void restarts(struct checks *c)
     story_expect(c, &s, FOUND_decision_verdict, 8, FOUND_read_uncertified, "and one that hadn't");
 
     story_begin(&s);
+    aw_sign(&s.w);
+    s.w.seen = (struct log_state){ aw_checkpoint(&s.w).size, aw_checkpoint(&s.w).root };
+    story_put(&s, aw_stop(&s.w)); /* 5, which nobody signed */
+    s.w.certificates_from = s.w.now_ms / 1000 + 1;
+    s.w.now_ms += 1000;
+    story_put(&s, aw_start(&s.w)); /* 6 */
+    story_put(&s, aw_result(&s.w)); /* 7 */
+    s.w.certificates_from = 0;
+    aw_apply(&s.w, "one"); /* 8 9 10 */
+    story_expect(c, &s, FOUND_decision_verdict, 9, FOUND_read_uncertified, "one that had seen all but an unsigned record");
+
+    story_begin(&s);
     s.w.certificates_from = s.w.now_ms / 1000 - 7200;
     story_put(&s, aw_start(&s.w)); /* 5 */
     story_expect(c, &s, FOUND_start_restart, 5, FINDINGS, "certificates refused from another time than the start's");
