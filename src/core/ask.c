@@ -55,6 +55,7 @@ enum stage_id read_entry_add(struct core *c, struct work *w, enum read_purpose p
     const struct attested_facts *attested = attested_facts_now(c);
     if (attested_code(c) != E_ok) /* it was, when the rules were asked */
         return purpose == READ_RECONCILE ? STAGE_SETTLE : work_unavailable(c, w, attested_code(c));
+    result r = attested_record(c);
     int64_t now = journal_now(c->journal);
     struct entry e = { .type = ENTRY_READ,
         .time = now,
@@ -67,15 +68,13 @@ enum stage_id read_entry_add(struct core *c, struct work *w, enum read_purpose p
             .attestation = attested->result,
             .mint_key = c->key[ROLE_MINT].kid,
             .decision = purpose == READ_RECONCILE ? w->decision_index : NO_INDEX } };
-    result r = span_copy(SPAN(c->run), e.read.run, sizeof e.read.run);
+    if (is_ok(r))
+        r = span_copy(SPAN(c->run), e.read.run, sizeof e.read.run);
     if (is_ok(r))
         r = span_copy_text(span_text(contract->mutation.target), e.read.target, sizeof e.read.target);
     if (is_ok(r))
         r = span_copy_text(span_text(contract->mutation.resource), e.read.resource, sizeof e.read.resource);
     struct placed placed = { .index = NO_INDEX };
-    if (is_ok(r))
-        r = attested_record(c);
-    e.time = journal_now(c->journal);
     struct store_mark mark = store_batch_mark(journal_batch(c->journal));
     if (is_ok(r))
         r = journal_add(c->journal, &e, NULL, &placed);

@@ -68,7 +68,7 @@ enum seb_code attested_code(struct core *c);
 void attested_watch(struct core *c);
 /* The pending result is the held one from here on. */
 MUST_USE result attested_hold(struct core *c);
-/* Before an entry is written that names the held result: it is recorded. */
+/* Before the facts of an entry are taken that names the held result: it is recorded, and its time is not after theirs. */
 MUST_USE result attested_record(struct core *c);
 /* The member of `sebctl status`. */
 MUST_USE result attested_status(struct core *c, json_t *reply);

@@ -49,7 +49,6 @@ static result decision_add(struct core *c, struct work *w)
 /* All of it into the open batch, or nothing. */
 static result decision_write(struct core *c, struct work *w)
 {
-    TRY(attested_record(c)); /* the result that it names comes before it */
     struct store_mark mark = store_batch_mark(journal_batch(c->journal));
     result r = decision_add(c, w);
     if (!is_ok(r)) {
@@ -96,13 +95,16 @@ enum stage_id stage_decide(struct core *c, struct work *w)
     if (code != E_ok)
         return work_unavailable(c, w, code);
 
+    result r = attested_record(c);
+    if (!is_ok(r))
+        return work_unavailable(c, w, code_of(r));
     struct target_facts room;
     struct facts f = work_facts(c, w, &room);
     struct live_facts live = {
         .exists = w->live.exists, .has_etag = w->live.has_etag, .etag = w->live.etag, .sha256 = w->live.sha256
     };
     f.live = &live;
-    result r = look_used(c, w, &f.used);
+    r = look_used(c, w, &f.used);
     if (is_ok(r))
         r = decision_facts(c, w, &f);
     if (!is_ok(r))

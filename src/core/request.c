@@ -216,9 +216,12 @@ enum stage_id stage_judge(struct core *c, struct work *w)
 {
     if (!c->has_epoch)
         return work_unavailable(c, w, E_no_epoch);
+    result r = attested_record(c);
+    if (!is_ok(r))
+        return work_unavailable(c, w, code_of(r));
     struct target_facts room;
     struct facts f = work_facts(c, w, &room);
-    result r = look_used(c, w, &f.used);
+    r = look_used(c, w, &f.used);
     if (is_ok(r))
         r = decision_facts(c, w, &f);
     if (!is_ok(r))

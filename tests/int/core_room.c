@@ -128,6 +128,10 @@ static void got_append(struct core_room *r, const struct message *m)
         struct span text;
         must_ok(append_next(&a, &text), "APPEND");
         must(a.index == r->frontier.size && r->entries < ROOM_ENTRIES, "entries follow each other");
+        struct entry e;
+        must_ok(entry_read(text, &e), "an entry");
+        must(e.time >= r->newest_ms, "times never go back");
+        r->newest_ms = e.time;
         struct digest leaf = merkle_leaf(text);
         frontier_append(&r->frontier, &leaf, NULL, NULL);
         r->root[r->frontier.size] = frontier_root(&r->frontier);

@@ -44,6 +44,7 @@ struct core_room {
     struct frontier frontier;
     struct digest root[ROOM_ENTRIES + 1];
     struct buf entry[ROOM_ENTRIES]; /* of this run */
+    int64_t newest_ms; /* time of the newest */
     uint64_t first;
     unsigned entries, challenges, results, approvals, acknowledges, plans, resumes;
     uint64_t resume_size;
