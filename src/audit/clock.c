@@ -12,6 +12,9 @@
  * clock may be off by some percent: implementations let TPM2_ClockRateAdjust go up to 15. */
 #define CLOCK_SLACK_MS 5000
 #define CLOCK_PERCENT 15
+/* A quote that came later than this, measured by the one before, serves to measure no others by: the next, in time, would seem to
+ * have come too early. Less than the slack, since two may come late, each by a little more. */
+#define CLOCK_LATE_MS (CLOCK_SLACK_MS / 2)
 
 /* A quote that verifies, and the time of the newest record that it covers. */
 struct stamp {
@@ -91,10 +94,16 @@ static void settle(struct audit *a, struct clock_watch *w)
     w->suspect = false;
 }
 
+static bool came_late(const struct stamp *from, const struct stamp *to)
+{
+    return from->any && same_boot(&from->clock, &to->clock) &&
+           (int64_t)(to->clock.clock_ms - from->clock.clock_ms) - (to->time_ms - from->time_ms) > CLOCK_LATE_MS;
+}
+
 /* In the middle of a run a TPM that was reset was away: its first quote is of what had waited for it. */
 static bool may_be_base(const struct clock_watch *w, const struct stamp *now)
 {
-    return now->size > 0 && (!w->last.any || w->started || same_boot(&w->last.clock, &now->clock));
+    return now->size > 0 && !came_late(&w->base, now) && (!w->last.any || w->started || same_boot(&w->last.clock, &now->clock));
 }
 
 void clock_quoted(struct audit *a, struct clock_watch *w, uint64_t size, const struct tpm_clock *clock)

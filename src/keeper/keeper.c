@@ -228,7 +228,6 @@ static result begin(struct keeper *k, const char **ret_what)
 /* What the hardware's threads still hold is in nobody's queue: it is left to the process's end. */
 static void end(struct keeper *k)
 {
-    keys_close(k);
     challenge_end(k);
     mint_free_waiting(k);
     memory_free(k->memory);
@@ -256,8 +255,11 @@ int main(void)
         child_abort(what, r);
     while (is_ok(r) && !k.stopping)
         r = turn(&k);
-    if (is_ok(r) || code_of(r) == E_peer_gone) /* the core goes before the order to stop comes */
+    bool ordered = is_ok(r) || code_of(r) == E_peer_gone; /* the core goes before the order to stop comes */
+    if (ordered) {
         anchor_finish(&k);
+        keys_close(&k); /* a TPM without a resource manager keeps each session that nobody flushed */
+    }
     if (!is_ok(r))
         child_abort("an invariant", r);
     end(&k);
