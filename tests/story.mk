@@ -12,7 +12,7 @@ stories = \
 	tests/story/survives-a-full-disk
 TESTS += $(stories)
 EXTRA_DIST += $(stories) tests/lib/stand.sh tests/lib/verifier.sh tests/lib/story.sh tests/lib/wiretap tests/lib/entries
-EXTRA_DIST += scripts/check scripts/demo scripts/layers scripts/lint scripts/lib/common.sh scripts/lib/count.sh
+EXTRA_DIST += scripts/check scripts/soak scripts/demo scripts/layers scripts/lint scripts/lib/common.sh scripts/lib/count.sh
 
 TESTS += tests/int/powers tests/int/lint-breaks
 EXTRA_DIST += tests/int/powers tests/int/lint-breaks .clang-format .ci/run README.md
