@@ -4,10 +4,8 @@
 
 #include "base/pubkey.h"
 
-#define FENCE_MAP_FILE "kids.map"
+#define FENCE_MAP_FILE "kids.map" /* rows of "<kid> allowed" or "<kid> retired"; sab fence writes them */
 #define FENCE_KEY_FILE "mint-%s.pem" /* of a kid */
 MUST_USE result fence_key_file(const struct pubkey *key, struct buf *out);
-/* A row of the map: "<kid> allowed" and a newline. */
-MUST_USE result fence_map_row(const struct pubkey *key, struct buf *out);
 
 #endif

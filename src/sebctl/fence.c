@@ -15,8 +15,8 @@
 static const char help[] =
     "usage: sebctl fence haproxy --target NAME [--keys KID=PEM]... [--rate N] [--write DIR] [--config FILE]\n"
     "Prints the HAProxy configuration that makes the target refuse every call but the broker's, or writes it into DIR as\n"
-    "haproxy.cfg, with mint-KID.pem for each key, and kids.map where there is none yet: who may mint is the revocation\n"
-    "authority's to say (sab fence), so a map that is there is left as it is.\n"
+    "haproxy.cfg, with mint-KID.pem for each key, and an empty kids.map where there is none yet. That allows no key: who may\n"
+    "mint is the revocation authority's to say (sab fence allow), so a map that is there is left as it is.\n"
     "  --target NAME   an http target of the configuration, with a fence\n"
     "  --keys KID=PEM  a public mint key, PEM file; without any, the instance's mint key\n"
     "  --rate N        mutations a second that the fence must remember (2000)\n"
@@ -105,14 +105,13 @@ static result write_keys(const char *dir, const struct keys *k)
     return OK;
 }
 
-/* A key that was retired stays so, however often the fence is written. */
-static result write_map(const char *dir, const struct keys *k)
+/* Nobody may mint until the revocation authority says so: which key is the broker's isn't the broker's word to give. And a key that
+ * was retired stays so, however often the fence is written. */
+static result write_map(const char *dir)
 {
-    AUTO_BUF path = BUF(4096), rows = BUF(8192);
+    AUTO_BUF path = BUF(4096);
     TRY(path_in(dir, span_text(FENCE_MAP_FILE), &path));
-    for (unsigned i = 0; i < k->n; i++)
-        TRY(fence_map_row(k->key[i], &rows));
-    result r = file_write((const char *)path.p, buf_span(&rows), 0600, false);
+    result r = file_write((const char *)path.p, span_text(""), 0600, false);
     if (code_of(r) != E_exists)
         return r;
     fprintf(stderr, "sebctl fence: %s is there and stays as it is: sab fence says which keys may mint\n", (const char *)path.p);
@@ -125,7 +124,7 @@ static result write_all(const char *dir, const struct keys *k, struct span text)
     if (mkdir(dir, 0755) && errno != EEXIST)
         return fail_foreign(E_io, FOREIGN_ERRNO, (uint32_t)errno);
     TRY(write_keys(dir, k));
-    TRY(write_map(dir, k));
+    TRY(write_map(dir));
     TRY(path_in(dir, span_text("haproxy.cfg"), &path));
     return file_write((const char *)path.p, text, 0644, true);
 }

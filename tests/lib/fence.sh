@@ -5,6 +5,7 @@
 #   fence_service_start DIR           httpd, taking calls from the fence's client certificate alone
 #   fence_write DIR CONFIG [ARG...]   sebctl fence haproxy --write, from the broker's configuration (ARG: --keys KID=PEM …)
 #   fence_start DIR                   HAProxy; returns when it serves
+#   fence_allow DIR KID...            allows mint keys at the running fence, on nobody's word but the test's
 #   fence_reload DIR                  as an operator does after a change; returns when the next process serves
 #   fence_stop DIR                    both, by pid; DIR stays
 #   fence_document DIR NAME TEXT      lays a document into the service's folder, as its operator would
@@ -159,6 +160,15 @@ fence_start() {
     fence_until 10 fence_answers "$dir" || fence_fail "HAProxy doesn't answer: $(cat "$dir/haproxy.out")" || return 1
     second=$EPOCHSECONDS
     while [ "$EPOCHSECONDS" = "$second" ]; do read -rt 0.02 <> <(:) || :; done
+}
+
+fence_allow() {
+    local dir kid; dir=$(cd "$1" && pwd) || return 1
+    shift
+    for kid in "$@"; do
+        $FENCE_SAB allow --socket "$dir/fence/haproxy.sock" --map "$dir/fence/kids.map" "$kid" --unattested >"$dir/allow.out" 2>&1 ||
+            fence_fail "no key is allowed: $(cat "$dir/allow.out")" || return 1
+    done
 }
 
 # HAProxy hands its used ids to the next process only once it has been up for 5 seconds itself.

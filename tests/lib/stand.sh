@@ -3,13 +3,15 @@
 # token each), a fenced document service, policy and epoch, agents, and the broker. Source it; needs hw.sh and fence.sh beside it.
 #
 #   stand_prepare DIR      all but the broker's processes: keys, statements, configuration, fence, service; sets STAND
-#   stand_broker           starts sebd; the first time loads policy, epoch and approval, and enrols it with the verifier; returns when it is attested
+#   stand_broker           starts sebd; the first time loads policy, epoch and approval, enrols it with the verifier, and has its mint key allowed
+#                          at the fence; returns when it is attested
 #   stand_broker_only      starts sebd, and nothing else
 #   stand_broker_stop [SIGNAL]
 #   stand_end              everything, by pid
 #   stand_certify NAME [OPTION=VALUE…]   a certificate into $STAND/cert/NAME.json, see there
 #   stand_agent NAME          an agent's key on the agents' token; its public part in $STAND/agents/NAME.jwk
 #   stand_submit NAME [--agent AGENT] [seb-submit's options…]
+#   stand_fence_allow      the revocation authority allows the mint key in use at the fence, because the verifier's newest result names it
 #   sab_at COMMAND…        sab with the authority's HSM
 #
 # SEB_BIN is the folder of the programs (a build tree).
@@ -125,16 +127,17 @@ stand_broker_only() {
 }
 stand_load() { # what a broker is told once: policy, epoch, what is approved; then it is enrolled
     sebctl_at policy load "$STAND/policy.jws" >/dev/null && sebctl_at epoch advance "$STAND/epoch.jws" >/dev/null && approve &&
-        verifier_enrol && : >"$STAND/loaded"
+        verifier_enrol
 }
 stand_broker() {
     stand_broker_only || return 1
     [ -e "$STAND/loaded" ] || stand_load || return 1
     [ -s "$STAND/verifier.pid" ] || verifier_start
-    stand_broker_is_attested
+    stand_broker_is_attested && : >"$STAND/loaded"
 }
-stand_broker_is_attested() {
-    wait_for 30 attested || stand_fail "the broker isn't attested: $(sebctl_at status; tail -n 5 "$STAND/verifier.log" "$STAND/sebd.log")"
+stand_broker_is_attested() { # and the fence takes its mint key
+    wait_for 30 attested || stand_fail "the broker isn't attested: $(sebctl_at status; tail -n 5 "$STAND/verifier.log" "$STAND/sebd.log")" || return 1
+    [ -e "$STAND/allowed" ] || stand_fence_allow
 }
 
 # The revocation epoch moves, in the steps of its parties:
@@ -156,16 +159,21 @@ stand_mint_key_is_new() { [ "$(sebctl_at status --json | jq -r .keys.mint)" != "
 stand_result_names() { # the verifier's newest result names this mint key
     verifier_at results seb-1 --jwt >"$STAND/result.jwt" && cut -d. -f2 "$STAND/result.jwt" | decoded | grep -q "\"mint\":\"$1\""
 }
+stand_fence_allow() {
+    local kid
+    kid=$(sebctl_at status --json | jq -r .keys.mint)
+    wait_for 20 stand_result_names "$kid" || stand_fail "no result names the mint key $kid" || return 1
+    verifier_jwk result >"$STAND/verifier.jwk"
+    stand_fence_sab allow "$kid" --result "$STAND/result.jwt" --verifier "$STAND/verifier.jwk" ||
+        stand_fail "the mint key isn't allowed" || return 1
+    : >"$STAND/allowed"
+}
 stand_epoch_approve() {
-    local old kid
+    local old
     old=$(sebctl_at status --json | jq -r .keys.mint)
     approve || return 1
     wait_for 30 stand_mint_key_is_new "$old" || stand_fail "no new mint key: $(sebctl_at status)" || return 1
-    kid=$(sebctl_at status --json | jq -r .keys.mint)
-    wait_for 20 stand_result_names "$kid" || stand_fail "no result names the new mint key" || return 1
-    verifier_jwk result >"$STAND/verifier.jwk"
-    fence_write "$STAND" "$STAND/sebd.json" >/dev/null 2>&1 && stand_fence_sab allow "$kid" --result "$STAND/result.jwt" --verifier "$STAND/verifier.jwk" &&
-        wait_for 10 fence_hands_over "$STAND" && fence_reload "$STAND"
+    fence_write "$STAND" "$STAND/sebd.json" >/dev/null 2>&1 && stand_fence_allow && wait_for 10 fence_hands_over "$STAND" && fence_reload "$STAND"
 }
 
 stand_broker_stop() {
