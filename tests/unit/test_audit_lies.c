@@ -317,6 +317,22 @@ static void times(struct checks *c)
         story_end(&s);
     }
 
+    /* A quote that comes late by more than the slack alone, by less than what the TPM's rate may explain besides. */
+    story_begin(&s);
+    aw_wait(&s.w, &s.tpm, 10000);
+    aw_change_new(&s.w, "one", "one", "policy_epoch=6", &ch);
+    story_put(&s, aw_decision(&s.w, &ch, NO_INDEX, false)); /* 5: a refusal */
+    aw_change_free(&ch);
+    aw_sign(&s.w);
+    s.tpm.clock_ms += 6200;
+    aw_quote(&s.w);
+    s.w.now_ms += 6200;
+    aw_apply(&s.w, "two");
+    aw_quote(&s.w);
+    aw_export(&s.w, "late", NULL);
+    check_clean(c, &s.w, "late", "a quote that waited for a lease is nothing to measure the next one by");
+    story_end(&s);
+
     /* A permit ten seconds behind the last quoted checkpoint, in one run. */
     story_begin(&s);
     aw_apply(&s.w, "one"); /* signed at 7 */
