@@ -1,10 +1,11 @@
-# seb-verifier: never the broker's store; its own database is in state.c alone.
+# seb-verifier: never the broker's store; its own database is opened in database.c alone.
 sbin_PROGRAMS += seb-verifier
 noinst_LIBRARIES += libsebverifier.a
 libsebverifier_a_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS) -DSEB_SBINDIR='"$(sbindir)"'
 libsebverifier_a_SOURCES = \
 	src/verifier/appraise.c \
 	src/verifier/challenges.c src/verifier/documents.c src/verifier/judge.c src/verifier/round.c \
+	src/verifier/database.c src/verifier/database.h \
 	src/verifier/enrol.c \
 	src/verifier/keys.c src/verifier/keys.h \
 	src/verifier/memory.c src/verifier/memory.h \

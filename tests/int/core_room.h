@@ -65,6 +65,8 @@ struct core_room {
     bool has_seen;
 };
 
+void must_ok(result r, const char *what); /* ends the test, and says which failure it was */
+
 void core_make(struct core_room *r, struct checks *c, const char *work, const char *program);
 void core_free(struct core_room *r);
 void core_start(struct core_room *r); /* until it is ready, or gone */
@@ -76,11 +78,15 @@ bool core_pump(struct core_room *r, int64_t end_ms);
         ;
 /* Asks and waits for the reply: its code (ok where it has none), E_CODES where none came. */
 enum seb_code core_ask(struct core_room *r, enum message_type type, const struct buf *fields);
+
+/* The keeper (core_keeper.c). */
+void core_keeper_takes(struct core_room *r, const struct message *m); /* what the core sent it, answered */
 void core_send_keeper(struct core_room *r, enum message_type type, uint64_t slot, const struct buf *fields);
 void core_tell_keys(struct core_room *r, const struct testkey *mint);
 void core_tell_health(struct core_room *r, enum seb_code code);
 void core_sign(struct core_room *r); /* what was appended */
 
+/* Operators, verifiers, agents (core_peers.c). */
 enum seb_code core_load(struct core_room *r, enum admin_operation op, struct testkey *key, const char *typ, const json_t *payload);
 enum seb_code core_load_all(struct core_room *r); /* policy and epoch */
 const char *core_status_text(
