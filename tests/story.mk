@@ -1,6 +1,7 @@
 # Whole daemons on real parts, each with a stand of its own.
 stories = \
 	tests/story/advances-the-epoch \
+	tests/story/approved-by-two \
 	tests/story/attested-or-nothing \
 	tests/story/does-a-thing-once \
 	tests/story/fails-closed \
@@ -9,9 +10,10 @@ stories = \
 	tests/story/never-refuses-honest-work \
 	tests/story/outlives-kill-9 \
 	tests/story/refuses-by-each-predicate-alone \
+	tests/story/replays-the-machines-logs \
 	tests/story/survives-a-full-disk
 TESTS += $(stories)
-EXTRA_DIST += $(stories) tests/lib/stand.sh tests/lib/verifier.sh tests/lib/story.sh tests/lib/wiretap tests/lib/entries
+EXTRA_DIST += $(stories) tests/lib/stand.sh tests/lib/verifier.sh tests/lib/story.sh tests/lib/wiretap tests/lib/shared-tpm tests/lib/entries
 EXTRA_DIST += scripts/check scripts/soak scripts/demo scripts/layers scripts/lint scripts/lib/common.sh scripts/lib/count.sh
 
 TESTS += tests/int/powers tests/int/lint-breaks

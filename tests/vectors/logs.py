@@ -2,6 +2,8 @@
 """Event logs as firmware, kernel and broker write them, from their specifications; shares no code with seb.
 
     logs.py firmware|ima|ima-sig|cel FILE     writes the log, and prints what was extended, "<pcr> <hex>" a line, for a TPM to replay
+    logs.py firmware-long FILE                the same, of some 60 KB
+    logs.py ima-more FILE FIRST COUNT         entries that an IMA log goes on with, of files that are numbered from FIRST on
 """
 import hashlib
 import struct
@@ -48,16 +50,20 @@ FIRMWARE_EVENTS = [(0, EV_S_CRTM_VERSION, "1.0".encode("utf-16-le")), (1, EV_EVE
                    (9, EV_IPL, b""), (14, EV_IPL, b"x" * 300)]
 
 
-def firmware_log(locality=None, order=(ALG_SHA1, ALG_SHA256), algorithms=((ALG_SHA1, 20), (ALG_SHA256, 32))):
+FIRMWARE_EVENTS_LONG = FIRMWARE_EVENTS + [(pcr, EV_EVENT_TAG, b"%d" % n * 1000) for pcr in range(8) for n in range(7)]
+
+
+def firmware_log(locality=None, order=(ALG_SHA1, ALG_SHA256), algorithms=((ALG_SHA1, 20), (ALG_SHA256, 32)),
+                 events=tuple(FIRMWARE_EVENTS)):
     """The log, what it extends the SHA-256 bank with, and the PCRs' values behind it."""
     log, extends = spec_id(algorithms, b"abc"), []
-    values = {pcr: ZERO for pcr, _, _ in FIRMWARE_EVENTS}
+    values = {pcr: ZERO for pcr, _, _ in events}
     if locality is not None:
         log += no_action(0, b"StartupLocality\0" + bytes((locality,)), order)
         values[0] = bytes(31) + bytes((locality,))
     if locality is not None:  # tpm2_eventlog extends it, or stumbles over the PCR that it isn't of: not in the log that both read
         log += no_action(6, b"SP800-155 Event3\0", order) + no_action(0xFFFFFFFF, b"SP800-155 Event3\0", order)
-    for pcr, kind, event in FIRMWARE_EVENTS:
+    for pcr, kind, event in events:
         log += event2(pcr, kind, event, order=order)
         extends.append((pcr, sha256(event)))
         values[pcr] = extended(values[pcr], sha256(event))
@@ -89,6 +95,16 @@ def ima_log(template=b"ima-ng"):
     return log, extends, {10: value}
 
 
+def ima_more(first, count):
+    """Entries of an ima-ng log's later days; the paths are long, so that there is something to page through."""
+    log, extends = b"", []
+    for n in range(first, first + count):
+        data = ima_data(b"/usr/lib/a/file/that/was/read/when/it/was/wanted/" + b"%d" % n * 30, b"%d" % n)
+        log += ima_entry(10, data, b"ima-ng")
+        extends.append((10, sha256(data)))
+    return log, extends, None
+
+
 # TCG Canonical Event Log Format 1.0, JSON encoding; the content is seb's.
 def cel_record(recnum, pcr, name, digest):
     content = {"digest": b64url(digest), "name": name, "version": 1}
@@ -116,7 +132,9 @@ def measured(build="one"):
 
 
 def main():
-    log, extends, _ = {"firmware": firmware_log, "ima": ima_log, "ima-sig": lambda: ima_log(b"ima-sig"),
+    log, extends, _ = {"firmware": firmware_log, "firmware-long": lambda: firmware_log(events=FIRMWARE_EVENTS_LONG),
+                       "ima-more": lambda: ima_more(int(sys.argv[3]), int(sys.argv[4])), "ima": ima_log,
+                       "ima-sig": lambda: ima_log(b"ima-sig"),
                        "cel": lambda: cel_log(12, measured())}[sys.argv[1]]()
     with open(sys.argv[2], "wb") as f:
         f.write(log)
