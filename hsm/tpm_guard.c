@@ -300,19 +300,51 @@ static result named(result r, TPM2_RC code, enum seb_code name)
     return said ? fail_foreign(name, foreign_of(r), foreign_code(r)) : r;
 }
 
-result tpm_guard_satisfy(struct tpm_guard *g, ESYS_TR session)
+static result satisfy_by_lease(struct tpm_guard *g, ESYS_TR session)
+{
+    result r = named(satisfy_lease(g, session), TPM2_RC_EXPIRED, E_lease_over);
+    r = named(r, TPM2_RC_TICKET, E_lease_over); /* of another time epoch of the chip's (Part 1, section 36.3) */
+    if (code_of(r) == E_lease_over)
+        g->lease = LEASE_OVER; /* a ticket that is over stays so */
+    return r;
+}
+
+static result satisfy_by_approval(struct tpm_guard *g, ESYS_TR session)
+{
+    result r = named(satisfy_approval(g, session), TPM2_RC_VALUE, E_state_not_approved);
+    return named(r, TPM2_RC_TICKET, E_approval_invalid);
+}
+
+static result satisfy_next(struct tpm_guard *g, const struct guard_session *s)
+{
+    switch (s->stage) {
+    case STAGE_EMPTY:
+        return satisfy_pcr(g, s->tr);
+    case STAGE_PCR:
+        return named(satisfy_counter(g, s->tr), TPM2_RC_POLICY, E_epoch_not_approved);
+    case STAGE_COUNTER:
+        return satisfy_by_lease(g, s->tr);
+    case STAGE_LEASE:
+        return satisfy_by_approval(g, s->tr);
+    case STAGE_NONE:
+    case STAGE_STALE:
+    case STAGE_ARMED:
+        break;
+    }
+    return fail(E_invariant);
+}
+
+result tpm_guard_satisfy(struct tpm_guard *g, struct guard_session *s)
 {
     if (!g->approved)
         return fail(E_approval_missing);
     if (g->lease != LEASE_HELD)
         return fail(g->lease == LEASE_OVER ? E_lease_over : E_lease_missing);
-    TRY(satisfy_pcr(g, session));
-    TRY(named(satisfy_counter(g, session), TPM2_RC_POLICY, E_epoch_not_approved));
-    result r = named(satisfy_lease(g, session), TPM2_RC_EXPIRED, E_lease_over);
-    r = named(r, TPM2_RC_TICKET, E_lease_over); /* of another time epoch of the chip's (Part 1, section 36.3) */
-    if (code_of(r) == E_lease_over)
-        g->lease = LEASE_OVER; /* a ticket that is over stays so */
-    TRY(r);
-    r = named(satisfy_approval(g, session), TPM2_RC_VALUE, E_state_not_approved);
-    return named(r, TPM2_RC_TICKET, E_approval_invalid);
+    if (s->stage == STAGE_EMPTY) {
+        s->lease = g->leases;
+        s->begun = ++g->begun;
+    }
+    TRY(satisfy_next(g, s));
+    s->stage++;
+    return OK;
 }

@@ -46,7 +46,15 @@ MUST_USE result tpm_guard_lease_end(struct tpm_guard *g, uint32_t seconds, const
  * (the counter isn't at the approved value), state_not_approved (anything else that was approved differs: what was measured, or
  * the lease's key), counter_missing. None of these is a failure of the TPM: nothing has to be closed. */
 MUST_USE result tpm_guard_arm(struct tpm_guard *g, bool *ret_armed);
+/* The same, one TPM command at a time, so that what is urgent can go in between; *ret_more: something is left to be armed. The
+ * first of all looks the counter's index up besides. A session that was begun before a lease is begun anew (Part 3,
+ * TPM2_PolicyRestart), and one that an older lease armed too, while the other stays armed. What is refused leaves no session. */
+MUST_USE result tpm_guard_arm_step(struct tpm_guard *g, bool *ret_more);
 unsigned tpm_guard_armed(const struct tpm_guard *g); /* 0 to GUARD_SESSIONS */
+unsigned tpm_guard_fresh(const struct tpm_guard *g); /* of those, the ones that the newest lease armed */
+/* Whoever arms by steps wants each use to be one command too: a use never arms then, nor tries again. session_void: no session is
+ * armed, or what voided it may be over: a PCR was extended. It is no refusal: arm again, and try. */
+void tpm_guard_by_steps(struct tpm_guard *g, bool by_steps);
 void tpm_guard_disarm(struct tpm_guard *g); /* flushes both */
 /* After any failure of hsm_sign(), tpm_unseal() and tpm_anchor_write() that a guard refused: true for the names above. */
 bool tpm_guard_refuses(enum seb_code code);

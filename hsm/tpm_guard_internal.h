@@ -13,10 +13,21 @@ struct tpm_verifier {
     TPM2B_NAME name;
 };
 
+/* How far a session is, in the order of the approved policy: what is behind it holds. */
+enum guard_stage {
+    STAGE_NONE, /* not started */
+    STAGE_STALE, /* what it was satisfied by doesn't count any more */
+    STAGE_EMPTY,
+    STAGE_PCR,
+    STAGE_COUNTER,
+    STAGE_LEASE,
+    STAGE_ARMED /* satisfied, and not used since */
+};
 struct guard_session {
     ESYS_TR tr; /* ESYS_TR_NONE: not started */
-    bool armed; /* satisfied, and not used since */
-    uint64_t lease; /* by which lease it was armed */
+    enum guard_stage stage;
+    uint64_t lease; /* by which lease it is armed */
+    uint64_t begun; /* at TPM2_PolicyPCR: a PCR that voids one voids all that were begun before it */
 };
 
 struct tpm_guard {
@@ -44,18 +55,27 @@ struct tpm_guard {
     TPMT_TK_AUTH ticket;
 
     struct guard_session session[GUARD_SESSIONS];
+    uint64_t begun; /* sessions, of which each is armed once */
+    bool anew; /* the chip found a session void while it was armed, and it is begun anew */
+    bool by_steps;
+    unsigned voided; /* uses in a row that found their session void for another reason than a PCR */
 };
 
-/* tpm_guard.c: satisfies a policy session: four commands, in the order that the approved policy has. The names of tpm_guard_arm;
- * where it fails the session is flushed by the caller, never finished. */
-MUST_USE result tpm_guard_satisfy(struct tpm_guard *g, ESYS_TR session);
+/* tpm_guard.c: one of the four commands that satisfy a session, in the order that the approved policy has. The names of
+ * tpm_guard_arm; where it fails the session is flushed by the caller, never finished. */
+MUST_USE result tpm_guard_satisfy(struct tpm_guard *g, struct guard_session *s);
+
+/* How often a command is tried whose session a PCR voids each time: IMA extends its own with each file that is new to it. */
+#define GUARD_PATIENCE 16
 
 /* tpm_session.c: one command under the key policy. Runs it with an armed session, which it uses up; arms one first where there is
- * none, and once again where the chip found the session void: somebody extended a PCR, or its lease ended. */
+ * none, and again where the chip found the session void: somebody extended a PCR, or its lease ended. With tpm_guard_by_steps it
+ * does neither: session_void. */
 typedef TSS2_RC (*guarded_command)(void *context, ESYS_TR session);
 MUST_USE result tpm_guard_use(struct tpm_guard *g, guarded_command run, void *context);
 /* The chip's refusal of a void session under the name of what voided it; anything else as it is. */
 MUST_USE result tpm_policy_refused(result r);
+bool tpm_pcr_changed(result r); /* the session is void because a PCR was extended: it may be satisfied again */
 /* Starts a policy session; salted to `salt_key` and with parameter encryption where that isn't ESYS_TR_NONE. */
 MUST_USE result tpm_policy_session(struct tpm *t, ESYS_TR salt_key, struct tpm_transient *ret);
 #endif

@@ -121,6 +121,25 @@ static void data_wipe(TPM2B_SENSITIVE_DATA **d)
     Esys_Free(*d);
 }
 
+static result unseal_once(struct tpm_guard *g, ESYS_TR object, ESYS_TR session, TPM2B_SENSITIVE_DATA **ret)
+{
+    struct guard_session s = { .tr = session, .stage = STAGE_EMPTY };
+    while (s.stage != STAGE_ARMED)
+        TRY(tpm_guard_satisfy(g, &s));
+    TRY(tpm_encrypt(g->tpm, session, TPMA_SESSION_ENCRYPT));
+    return tpm_result(Esys_Unseal(g->tpm->esys, object, session, ESYS_TR_NONE, ESYS_TR_NONE, ret));
+}
+
+static result unseal_patiently(struct tpm_guard *g, ESYS_TR object, ESYS_TR session, TPM2B_SENSITIVE_DATA **ret)
+{
+    result r = unseal_once(g, object, session, ret);
+    for (unsigned tries = 1; tpm_pcr_changed(r) && tries < GUARD_PATIENCE; tries++) {
+        TRY(tpm_result(Esys_PolicyRestart(g->tpm->esys, session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE)));
+        r = unseal_once(g, object, session, ret);
+    }
+    return tpm_policy_refused(r);
+}
+
 static result unseal(struct tpm_guard *g, ESYS_TR object, struct secret **ret)
 {
     struct tpm *t = g->tpm;
@@ -130,9 +149,7 @@ static result unseal(struct tpm_guard *g, ESYS_TR object, struct secret **ret)
     TRY(tpm_storage_primary(t, TPM2_RH_OWNER, &primary));
     TRY(tpm_policy_session(t, primary.tr, &session));
     tpm_transient_flush(&primary);
-    TRY(tpm_guard_satisfy(g, session.tr));
-    TRY(tpm_encrypt(t, session.tr, TPMA_SESSION_ENCRYPT));
-    TRY(tpm_policy_refused(tpm_result(Esys_Unseal(t->esys, object, session.tr, ESYS_TR_NONE, ESYS_TR_NONE, &data))));
+    TRY(unseal_patiently(g, object, session.tr, &data));
     TRY(secret_new(data->size, &s));
     TRY(span_copy((struct span){ data->buffer, data->size }, secret_bytes(s), data->size));
     *ret = s;

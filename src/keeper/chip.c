@@ -15,7 +15,7 @@ struct chip {
     struct worker *worker;
     bool busy;
     int64_t begun_ms, last_ms;
-    unsigned armed; /* the thread's, until the job is taken out */
+    unsigned armed, fresh; /* the thread's, until the job is taken out */
 };
 
 void side_close(struct side *s)
@@ -153,7 +153,7 @@ static bool is_harmless(const struct keeper_work *w, enum seb_code code)
     if (w->kind == WORK_UNSEAL && (code == E_key_missing || code == E_key_without_policy || code == E_key_other_policy))
         return true;
     return tpm_guard_refuses(code) || code == E_approval_invalid || code == E_approval_other_tpm || code == E_lease_invalid ||
-           code == E_activation_failed;
+           code == E_activation_failed || code == E_session_void;
 }
 
 /* Whatever failed: the keys are closed, and the descriptor, since a device may have room for one user only. */
@@ -170,6 +170,7 @@ static void run(struct job *j, void *thread)
     if (!is_ok(r) && !is_harmless(w, code_of(r)))
         side_close(s);
     c->armed = s->guard ? tpm_guard_armed(s->guard) : 0;
+    c->fresh = s->guard ? tpm_guard_fresh(s->guard) : 0;
     w->r = r;
 }
 
@@ -236,4 +237,9 @@ int64_t chip_last_ms(const struct chip *c)
 unsigned chip_armed(const struct chip *c)
 {
     return c->armed;
+}
+
+unsigned chip_fresh(const struct chip *c)
+{
+    return c->fresh;
 }

@@ -25,7 +25,7 @@ enum work_kind {
     WORK_LEASE,
     WORK_EVIDENCE,
     WORK_ARM,
-    WORK_SIGN,
+    WORK_SIGN, /* these two are one command; session_void: the chip needs arming, and then they may be given again */
     WORK_MINT,
     WORK_UNSEAL,
     WORK_MINT_KEY,
@@ -90,7 +90,7 @@ struct evidence_work {
     struct buf preimage;
     struct tpm_quote quote;
 };
-struct arm_work { /* one session */
+struct arm_work { /* one command of arming a session */
     struct keeper_work work; /* first */
 };
 struct sign_work {
@@ -144,7 +144,8 @@ void chip_give(struct chip *c, struct keeper_work *w, enum work_kind kind);
 struct keeper_work *chip_take(struct chip *c); /* the job, done; NULL */
 /* How long the last job took, in milliseconds. */
 int64_t chip_last_ms(const struct chip *c);
-/* How many sessions were armed when the last job was done. */
+/* How many sessions were armed when the last job was done, and how many of them by the newest lease. */
 unsigned chip_armed(const struct chip *c);
+unsigned chip_fresh(const struct chip *c);
 
 #endif

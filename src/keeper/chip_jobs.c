@@ -79,21 +79,30 @@ static result job_evidence(struct side *s, struct keeper_work *work)
 
 static result job_arm(struct side *s, struct keeper_work *w)
 {
-    bool armed;
+    bool more;
     (void)w;
-    return tpm_guard_arm(s->guard, &armed);
+    return tpm_guard_arm_step(s->guard, &more);
+}
+
+/* One command: what is armed before it are jobs of their own. */
+static result sign_once(struct side *s, enum key_role role, const struct digest *d, uint8_t raw[SIGNATURE_SIZE])
+{
+    tpm_guard_by_steps(s->guard, true);
+    result r = hsm_sign(s->key[role], d, raw);
+    tpm_guard_by_steps(s->guard, false);
+    return r;
 }
 
 static result job_sign(struct side *s, struct keeper_work *work)
 {
     struct sign_work *w = (struct sign_work *)work;
-    return hsm_sign(s->key[ROLE_RECORD], &w->digest, w->raw);
+    return sign_once(s, ROLE_RECORD, &w->digest, w->raw);
 }
 
 static result job_mint(struct side *s, struct keeper_work *work)
 {
     struct mint_work *w = (struct mint_work *)work;
-    return s->key[ROLE_MINT] ? hsm_sign(s->key[ROLE_MINT], &w->digest, w->raw) : fail(E_key_missing);
+    return s->key[ROLE_MINT] ? sign_once(s, ROLE_MINT, &w->digest, w->raw) : fail(E_key_missing);
 }
 
 static result job_unseal(struct side *s, struct keeper_work *work)

@@ -202,7 +202,8 @@ bool state_usable(const struct keeper *k); /* keys that are bound to the state c
 void state_refused(struct keeper *k, result r); /* a guard's refusal */
 void state_try(struct keeper *k); /* something came that may have removed the obstacle */
 void state_leased(struct keeper *k, int64_t begun_ms, uint32_t seconds);
-/* The outcome of a job of a key that is bound to the state: *ret_done, or the guard refused it, or the TPM is lost. */
+/* The outcome of a job of a key that is bound to the state: *ret_done, or the guard refused it, or the TPM is lost, or its session
+ * was void, and it is to be given again when one is armed: that is no obstacle. */
 MUST_USE result state_outcome(struct keeper *k, const char *what, result r, bool *ret_done);
 MUST_USE result state_armed(struct keeper *k);
 MUST_USE result state_arm_turn(struct keeper *k, int64_t now_ms);

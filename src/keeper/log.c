@@ -159,7 +159,7 @@ static result start_signing(struct keeper *k)
     TRY(span_copy_text(span_text(k->log.origin), w->checkpoint.origin, sizeof w->checkpoint.origin));
     TRY(checkpoint_text(&w->checkpoint, &text));
     w->digest = sha256(buf_span(&text));
-    k->log.sign_wanted = k->log.sign_first = false;
+    k->log.sign_wanted = false;
     chip_give(k->chip, &w->work, WORK_SIGN);
     return OK;
 }
@@ -199,6 +199,8 @@ result log_sign_turn(struct keeper *k, int64_t now_ms)
 {
     bool sign = must_sign(k);
     (void)now_ms;
+    if (!chip_armed(k->chip)) /* arming comes first, and between its commands what is more urgent than either */
+        return OK;
     if (k->mintings.n && (k->mintings.turn || !sign)) {
         mint_next_on_chip(k);
         return OK;
@@ -217,6 +219,7 @@ result log_signed(struct keeper *k, int64_t now_ms)
     struct keeper_log *log = &k->log;
     bool done;
     TRY(state_outcome(k, "a checkpoint's signature", w->work.r, &done));
+    log->sign_first = log->sign_first && code_of(w->work.r) == E_session_void;
     if (!done) {
         log->sign_wanted = true;
         return OK;

@@ -102,6 +102,17 @@ static void enqueue(struct mintings *q, struct minting *m)
     q->n++;
 }
 
+/* The chip hadn't signed it: the first again. */
+static void put_back(struct mintings *q, struct minting *m)
+{
+    if (!q->first)
+        q->last = &m->next;
+    m->next = q->first;
+    q->first = m;
+    q->n++;
+    q->turn++;
+}
+
 static struct minting *dequeue(struct mintings *q)
 {
     struct minting *m = q->first;
@@ -180,6 +191,13 @@ result mint_end(struct keeper *k, struct mint_work *work)
         hsm_failed(k, "a credential's signature", r);
     else
         TRY(state_outcome(k, "a credential's signature", r, &done));
+    if (code_of(r) == E_session_void && is_ok(k->state.obstacle)) {
+        put_back(&k->mintings, m);
+        m = NULL;
+        return OK;
+    }
+    if (code_of(r) == E_session_void) /* what was waiting meanwhile was refused too */
+        r = k->state.obstacle;
     if (is_ok(r) && !is_ok(k->state.obstacle)) /* over meanwhile: the HSM itself wouldn't say so */
         r = k->state.obstacle;
     if (is_ok(r))

@@ -83,7 +83,7 @@ static result turn_hsm(struct keeper *k, int64_t now_ms)
         hsm_make(k->hsm, k->grounds.epoch.epoch);
         return OK;
     }
-    return !m->statement.n && state_usable(k) && now_ms >= m->again_ms ? mint_key_state(k) : OK;
+    return !m->statement.n && state_usable(k) && chip_armed(k->chip) && now_ms >= m->again_ms ? mint_key_state(k) : OK;
 }
 
 result mint_key_turn(struct keeper *k, int64_t now_ms)

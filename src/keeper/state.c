@@ -50,7 +50,7 @@ void state_leased(struct keeper *k, int64_t begun_ms, uint32_t seconds)
 result state_outcome(struct keeper *k, const char *what, result r, bool *ret_done)
 {
     *ret_done = is_ok(r);
-    if (is_ok(r))
+    if (is_ok(r) || code_of(r) == E_session_void)
         return OK;
     if (!tpm_guard_refuses(code_of(r)))
         return chip_failed(k, what, r);
@@ -70,7 +70,10 @@ result state_armed(struct keeper *k)
 {
     result r = k->arming.work.r;
     if (is_ok(r)) {
-        obstacle(k, OK);
+        if (chip_fresh(k->chip))
+            obstacle(k, OK);
+        else
+            k->state.arm_wanted = true;
         return OK;
     }
     if (!tpm_guard_refuses(code_of(r)))
@@ -79,11 +82,12 @@ result state_armed(struct keeper *k)
     return mint_refuse_waiting(k, code_of(r));
 }
 
-/* Ahead of need, or because something came that may have removed the obstacle. */
+/* One command of arming: ahead of need, or because something came that may have removed the obstacle. A new lease's sessions take
+ * the place of an older one's one by one, so that one is always armed. */
 result state_arm_turn(struct keeper *k, int64_t now_ms)
 {
     struct keeper_state *s = &k->state;
-    bool ahead = is_ok(s->obstacle) && chip_armed(k->chip) < GUARD_SESSIONS;
+    bool ahead = is_ok(s->obstacle) && chip_fresh(k->chip) < GUARD_SESSIONS;
     (void)now_ms;
     if (!ahead && !s->arm_wanted)
         return OK;

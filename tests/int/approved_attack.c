@@ -19,10 +19,10 @@ result do_raw_sign(struct driver *d)
     result r = fail(E_not_found);
     for (unsigned i = 0; i < GUARD_SESSIONS; i++) {
         struct guard_session *s = &d->guard->session[i];
-        if (!s->armed)
+        if (s->stage != STAGE_ARMED)
             continue;
         result now = tpm_result(sign_with(d, s->tr));
-        s->armed = !is_ok(now);
+        s->stage = is_ok(now) ? STAGE_EMPTY : STAGE_ARMED;
         r = code_of(r) == E_not_found || is_ok(now) ? now : r;
     }
     return r;

@@ -184,6 +184,22 @@ static result do_arm(struct driver *d)
     return OK;
 }
 
+/* step: one command of arming. */
+static result do_step(struct driver *d)
+{
+    bool more;
+    TRY(tpm_guard_arm_step(d->guard, &more));
+    snprintf(d->note, sizeof d->note, "%s %u %u", more ? "more" : "all", tpm_guard_armed(d->guard), tpm_guard_fresh(d->guard));
+    return OK;
+}
+
+/* by-steps on|off */
+static result do_by_steps(struct driver *d)
+{
+    tpm_guard_by_steps(d->guard, said(d, 1, "on"));
+    return OK;
+}
+
 static result sign_one(struct driver *d, uint32_t i)
 {
     struct digest message = sha256((struct span){ (const uint8_t *)&i, sizeof i });
@@ -365,6 +381,8 @@ static const struct {
     { "lease", 2, do_lease },
     { "outlive", 1, do_outlive },
     { "arm", 1, do_arm },
+    { "step", 1, do_step },
+    { "by-steps", 2, do_by_steps },
     { "disarm", 1, do_disarm },
     { "sign", 1, do_sign },
     { "soak", 2, do_soak },

@@ -134,9 +134,9 @@ static unsigned armed_sign(struct thief *t)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < GUARD_SESSIONS; i++) {
-        if (t->guard->session[i].armed)
+        if (t->guard->session[i].stage == STAGE_ARMED)
             n += signs(t, ROLE_RECORD, t->guard->session[i].tr) + signs(t, ROLE_MINT, t->guard->session[i].tr);
-        t->guard->session[i].armed = false;
+        t->guard->session[i].stage = STAGE_EMPTY;
     }
     return n;
 }

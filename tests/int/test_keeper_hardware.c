@@ -33,7 +33,9 @@ static void hardware(const struct world_of_hardware *h, const char *action)
     must(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0, action);
 }
 
-static pid_t start_slow_tpm(const struct world_of_hardware *h, const char *listens, const char *tpm)
+/* Its commands are lines of `log`, where that isn't NULL. */
+static pid_t start_slow_tpm(
+    const struct world_of_hardware *h, const char *listens, const char *tpm, const char *ms, const char *log)
 {
     int ready[2];
     char c;
@@ -42,7 +44,7 @@ static pid_t start_slow_tpm(const struct world_of_hardware *h, const char *liste
     pid_t pid = fork();
     if (pid == 0) {
         dup2(ready[1], 1);
-        execl(h->slow_tpm, "slow_tpm", listens, tpm, SLOW_MS, (char *)NULL);
+        execl(h->slow_tpm, "slow_tpm", listens, tpm, ms, log, (char *)NULL);
         _exit(127);
     }
     close(ready[1]);
@@ -210,7 +212,7 @@ static void slow_tpm(struct world_of_hardware *h, struct room *r)
 {
     char slow[128];
     snprintf(slow, sizeof slow, "%s/slow-%d", h->work, r->mint_in_hsm);
-    pid_t pid = start_slow_tpm(h, slow, r->tpm);
+    pid_t pid = start_slow_tpm(h, slow, r->tpm, SLOW_MS, NULL);
     room_start(r, slow);
     room_load_all(r);
     r->worst_quote_ms = 0;
@@ -250,6 +252,145 @@ static void slow_tpm(struct world_of_hardware *h, struct room *r)
     ROOM_WAIT(r, ROOM_WAIT_MS, r->calls == calls + MANY && r->quoted_size == r->frontier.size);
     check_that(&h->c, r->calls == calls + MANY, "many at once are all minted");
     check_that(&h->c, r->worst_quote_ms <= 1000, "and quotes are in time");
+    room_stop(r);
+    end_process(pid);
+}
+
+/* TPM 2.0 Part 2, TPM_CC: in the order in which a session is armed. */
+#define CC_SIGN 0x15d
+#define CC_QUOTE 0x158
+#define CC_PCR 0x17f
+#define CC_NV 0x149
+#define CC_TICKET 0x172
+#define CC_AUTHORIZE 0x16a
+#define CC_RESTART 0x180
+
+#define LOG_LINES 4096
+struct command_log {
+    const char *path;
+    unsigned n, code[LOG_LINES];
+};
+
+static void command_log_read(struct command_log *l)
+{
+    FILE *f = fopen(l->path, "r");
+    must(f != NULL, l->path);
+    for (l->n = 0; l->n < LOG_LINES && fscanf(f, "%8x\n", &l->code[l->n]) == 1;)
+        l->n++;
+    fclose(f);
+}
+
+/* Until the proxy is at such a command, or past it. */
+static bool wait_for_command(struct room *r, struct command_log *l, unsigned from, unsigned code)
+{
+    for (int64_t end = clock_mono_ms() + ROOM_WAIT_MS; clock_mono_ms() < end && !r->gone;) {
+        command_log_read(l);
+        for (unsigned i = from; i < l->n; i++)
+            if (l->code[i] == code)
+                return true;
+        room_pump(r, clock_mono_ms() + 1);
+    }
+    return false;
+}
+
+/* How many commands the chip had begun from line `from` on until it signed, the signature among them; quotes aside, which go ahead
+ * of it. */
+static unsigned commands_to_sign(struct room *r, struct command_log *l, unsigned from)
+{
+    unsigned n = 0;
+    if (!wait_for_command(r, l, from, CC_SIGN))
+        return LOG_LINES;
+    for (unsigned i = from; i < l->n; i++) {
+        n += l->code[i] != CC_QUOTE;
+        if (l->code[i] == CC_SIGN)
+            return n;
+    }
+    return LOG_LINES;
+}
+
+static void sign_another(struct room *r)
+{
+    AUTO_BUF noise = BUF(ENTRY_MAX);
+    struct entry e = { .type = ENTRY_NOISE, .time = 1, .noise = { .from = 0, .until = 1 } };
+    must_ok(entry_write(&e, &noise), "entry");
+    room_append(r, buf_span(&noise));
+    room_send(r, MESSAGE_SIGN, 0, NULL);
+}
+
+/* Both sessions are armed: nothing is left to do for a while. */
+static void wait_until_idle(struct room *r, struct command_log *l)
+{
+    unsigned before;
+    do {
+        command_log_read(l);
+        before = l->n;
+        ROOM_WAIT(r, 600, false); /* a quote is due within that */
+        command_log_read(l);
+    } while (l->n != before && !r->gone);
+}
+
+/* One signature uses one session; while that is being armed again another one is due, at each of the commands that it takes. */
+static void arms_by_steps(struct world_of_hardware *h, struct room *r)
+{
+    static const unsigned at[] = { CC_PCR, CC_NV, CC_TICKET, CC_AUTHORIZE };
+    static const char *const names[] = { "PolicyPCR", "PolicyNV", "PolicyTicket", "PolicyAuthorize" };
+    char slow[128], path[128];
+    snprintf(slow, sizeof slow, "%s/stepped", h->work);
+    snprintf(path, sizeof path, "%s/stepped.log", h->work);
+    struct command_log l = { .path = path };
+    pid_t pid = start_slow_tpm(h, slow, r->tpm, SLOW_MS, path);
+    room_start(r, slow);
+    room_load_all(r);
+    sign_another(r); /* the run's first, after which the anchor is written */
+    for (unsigned i = 0; i < sizeof at / sizeof *at; i++) {
+        wait_until_idle(r, &l);
+        sign_another(r);
+        bool met = wait_for_command(r, &l, l.n, at[i]);
+        unsigned from = l.n - 1; /* the command that is under way */
+        sign_another(r);
+        unsigned n = commands_to_sign(r, &l, from + 1);
+        printf("# due while the other session is at %s: signed with command %u after it\n", names[i], n);
+        check_that(&h->c, met && n <= 2, "a signature that is due while a session is armed waits for the command under way alone");
+    }
+    wait_until_idle(r, &l);
+    unsigned from = l.n;
+    check_code(&h->c, fail(room_lease(r, ROOM_LEASE_S)), E_ok, "the lease is renewed while both sessions are armed");
+    wait_until_idle(r, &l);
+    unsigned restarted = 0, armed = 0;
+    for (unsigned i = from; i < l.n; i++) {
+        restarted += l.code[i] == CC_RESTART;
+        armed += l.code[i] == CC_AUTHORIZE;
+    }
+    check_that(&h->c, restarted == 2 && armed == 2, "and both are armed by the new one, ahead of need");
+    room_stop(r);
+    end_process(pid);
+}
+
+/* PCR 10 is extended before each sixth command on an average, as IMA does it. */
+static void storm(struct world_of_hardware *h, struct room *r)
+{
+    enum { MANY = 40 };
+    char slow[128], path[128];
+    snprintf(slow, sizeof slow, "%s/storm", h->work);
+    snprintf(path, sizeof path, "%s/storm.log", h->work);
+    struct command_log l = { .path = path };
+    setenv("SLOW_TPM_EXTENDS", "6", 1);
+    pid_t pid = start_slow_tpm(h, slow, r->tpm, "0", path);
+    unsetenv("SLOW_TPM_EXTENDS");
+    room_start(r, slow);
+    room_load_all(r);
+    unsigned minted = 0, signatures = 0;
+    command_log_read(&l);
+    unsigned from = l.n, healths = r->healths;
+    for (unsigned i = 0; i < MANY; i++)
+        minted += mint_honestly(r) == E_ok;
+    command_log_read(&l);
+    for (unsigned i = from; i < l.n; i++)
+        signatures += l.code[i] == CC_SIGN;
+    printf("# PCR 10 extended all the time: %u credentials with %u tries to sign\n", minted, signatures);
+    check_that(&h->c, minted == MANY, "however often a PCR is extended, signatures get through");
+    check_that(&h->c, signatures > (r->mint_in_hsm ? 1 : 2) * MANY, "and some were tried again");
+    check_that(&h->c, r->healths == healths && r->health == E_ok, "which is no obstacle in HEALTH");
     room_stop(r);
     end_process(pid);
 }
@@ -330,10 +471,12 @@ int main(int argc, char **argv)
     lost_token(&h, &hsm);
     other_instance(&h, &hsm);
     slow_tpm(&h, &hsm);
+    arms_by_steps(&h, &hsm);
     hardware(&h, "kill");
     hardware(&h, "start"); /* another state folder, another event log: its PCR begins anew */
     room_make(&tpm, &h.c, h.work, h.program, false);
     slow_tpm(&h, &tpm);
+    storm(&h, &tpm);
     check_that(&h.c, hsm.wrong + tpm.wrong == 0, "the keeper sent nothing that was wrong");
     room_free(&hsm);
     room_free(&tpm);
