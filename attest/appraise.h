@@ -34,6 +34,10 @@ struct appraisal_identity {
     struct digest statement; /* the enrolment statement's */
     const struct pubkey *ak, *record;
     uint8_t ak_name[TPM_NAME_SIZE];
+    /* Record keys of enrolments that this one took the place of (a rekey): the note of theirs that the log goes on from serves
+     * until the record key's first one was seen. */
+    const struct pubkey *const *earlier;
+    unsigned earlier_n;
 };
 /* What was known before. Zeroed but for log = log_state_empty(): nothing was seen yet. */
 struct appraisal_known {
@@ -42,6 +46,7 @@ struct appraisal_known {
     uint64_t firmware;
     uint8_t run[RUN_ID_SIZE];
     struct log_state log;
+    struct digest noted_by; /* thumbprint of the record key whose note `log` is of; zeros where none is */
     struct ima_state ima; /* how far IMA's log was replayed */
 };
 struct appraisal_options {

@@ -144,13 +144,30 @@ result case_measured(struct appraisal_case *c)
     return OK;
 }
 
-/* The note that was quoted, by the enrolled record key, of this instance's log. */
-static result open_note(const struct appraisal_case *c, struct checkpoint *ret)
+/* After a rekey the newest note is the old record key's, and the new one signs nothing before a first lease. */
+static result open_signed(const struct appraisal_case *c, struct checkpoint *ret, struct span *ret_text, struct digest *ret_by)
+{
+    const struct appraisal_identity *id = c->a->identity;
+    const struct span note = buf_span(&c->a->evidence->note);
+    const struct pubkey *by = id->record;
+    const bool goes_on = digest_equal(&c->a->known->noted_by, pubkey_thumbprint(by));
+    result r = checkpoint_open(note, by, ret, ret_text);
+    for (unsigned i = 0; !is_ok(r) && !goes_on && i < id->earlier_n; i++) {
+        by = id->earlier[i];
+        r = checkpoint_open(note, by, ret, ret_text);
+    }
+    if (is_ok(r))
+        *ret_by = *pubkey_thumbprint(by);
+    return r;
+}
+
+/* The note that was quoted, by the enrolled record key or one that it followed, of this instance's log. */
+static result open_note(const struct appraisal_case *c, struct checkpoint *ret, struct digest *ret_by)
 {
     const struct appraisal_identity *id = c->a->identity;
     AUTO_BUF origin = BUF(ORIGIN_MAX);
     struct span text;
-    TRY(checkpoint_open(buf_span(&c->a->evidence->note), id->record, ret, &text));
+    TRY(open_signed(c, ret, &text, ret_by));
     TRY(buf_printf(&origin, "%s/%s", id->domain, id->instance));
     struct digest digest = sha256(text);
     bool quoted = !c->signed_ || (c->bound.has_note && digest_equal(&c->bound.note_text, &digest));
@@ -180,11 +197,12 @@ static void judge_no_note(const struct appraisal_case *c)
 result case_witness(struct appraisal_case *c)
 {
     struct checkpoint note;
+    struct digest by;
     if (c->a->evidence->note.n == 0) {
         judge_no_note(c);
         return OK;
     }
-    result r = open_note(c, &note);
+    result r = open_note(c, &note, &by);
     TRY(verdict_of(c->v, r, E_note_forged));
     if (!is_ok(r))
         return OK;
@@ -194,7 +212,9 @@ result case_witness(struct appraisal_case *c)
         return OK;
     }
     c->v->log = (struct log_state){ .size = note.size, .root = note.root };
-    if (c->fresh)
+    if (c->fresh) {
         c->v->known.log = c->v->log;
+        c->v->known.noted_by = by;
+    }
     return OK;
 }

@@ -276,3 +276,14 @@ result result_open(const struct jws *j, const struct pubkey *verifier, struct re
     TRY(jws_verify(verifier, TYP_RESULT, j->payload, &j->sig[0]));
     return result_parse(j->payload, ret);
 }
+
+bool first_answer(struct first_answers *f, const struct digest *verifier)
+{
+    for (unsigned i = 0; i < f->n; i++)
+        if (digest_equal(&f->verifier[i], verifier))
+            return false;
+    if (f->n == FIRST_ANSWERS_MAX)
+        return false;
+    f->verifier[f->n++] = *verifier;
+    return true;
+}

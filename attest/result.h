@@ -55,4 +55,14 @@ MUST_USE result result_parse(struct span payload, struct result_claims *ret);
 /* One signature, by this verifier (TYP_RESULT), then the payload: bad_signature, bad_header, and result_parse's. */
 MUST_USE result result_open(const struct jws *j, const struct pubkey *verifier, struct result_claims *ret);
 
+/* After an unclean start a broker wants to know what verifiers had seen before it, and a result's log_before tells only where that
+ * verifier had no evidence of the run before: it takes what it is shown for seen, whatever it says of the rest. */
+#define FIRST_ANSWERS_MAX 8 /* a policy's verifiers */
+struct first_answers { /* zeroed is empty */
+    unsigned n;
+    struct digest verifier[FIRST_ANSWERS_MAX];
+};
+/* Evidence goes to this verifier: whether it is the first. Beyond as many none is. */
+bool first_answer(struct first_answers *f, const struct digest *verifier);
+
 #endif

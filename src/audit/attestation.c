@@ -12,6 +12,8 @@
 #define ARENA_MAX ((size_t)JWS_PAYLOAD_MAX * 2)
 /* A broker holds the newest result; so many back is looked for what a decision names. */
 #define HELD 64
+/* How much later than its evidence, by both clocks, a result may be dated: 10 s for documents, 30 s between clocks. */
+#define POLICY_S 60
 
 struct held {
     bool there;
@@ -24,6 +26,7 @@ struct attestations {
     struct table noted; /* texts of signed notes: their sizes */
     struct held held[HELD];
     unsigned next;
+    struct first_answers first; /* verifiers whose results this run's records brought */
     struct attested_facts answer;
 };
 
@@ -103,6 +106,7 @@ static result judge_evidence(
         .ak = key_now(a, ROLE_ATTESTATION),
         .record = key_now(a, ROLE_RECORD),
         .run = run_now(a),
+        .rekeyed = rekeyed_at(a),
         .noted = is_noted,
         .ctx = a };
     if (!g.run || !ak_name_now(a, g.ak_name)) /* which was said */
@@ -113,7 +117,11 @@ static result judge_evidence(
     if (e->has_firmware)
         TRY(document_name(a, &e->firmware, r->index));
     TRY(evidence_judge(&g, c, e, &fault));
-    if (fault.what != FINDINGS)
+    if (fault.what == FINDINGS && !(e->has_policy && policy_was(a, &e->policy, c->policy_epoch, c->iat - POLICY_S)))
+        fault = (struct fault){ .what = FOUND_evidence_policy };
+    if (fault.what == FINDINGS)
+        states_attested(states_now(a), &fault.state);
+    else
         report_found(&a->report, fault.what, at_record(r->index), "%s", fault.about);
     return OK;
 }
@@ -163,8 +171,10 @@ static result take_claims(struct audit *a, const struct record *r, unsigned veri
         report_found(&a->report, FOUND_enrolment_missing, at_record(r->index), "%s", "");
     if (ours && c->status == EAR_AFFIRMING)
         identity_vouched(a, &c->attestation, &c->record);
-    if (c->status == EAR_AFFIRMING && run_now(a) && covers_head(run_now(a), c))
-        run_lifted(a);
+    /* The first that it says of this run: later on it knows the head from the run itself. */
+    const bool first = first_answer(&a->attestations->first, pubkey_thumbprint(policy_verifier_key(policy_now(a), verifier)));
+    if (first && c->status == EAR_AFFIRMING && run_now(a) && covers_head(run_now(a), c))
+        run_covered(a);
     return take_evidence(a, r, verifier, c);
 }
 
@@ -298,9 +308,11 @@ static result take_enrolment(struct audit *a, const struct record *r)
 
 static result attestations_record(struct audit *a, const struct record *r)
 {
-    if (r->e.type == ENTRY_START) /* a broker that starts holds none */
+    if (r->e.type == ENTRY_START) { /* a broker that starts holds none */
+        a->attestations->first.n = 0;
         for (unsigned i = 0; i < HELD; i++)
             a->attestations->held[i].there = false;
+    }
     if (r->e.type == ENTRY_ATTESTATION)
         return take_result(a, r);
     return r->e.type == ENTRY_ENROLMENT ? take_enrolment(a, r) : OK;

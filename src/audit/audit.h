@@ -9,6 +9,7 @@
 
 #include "attest/cel.h"
 #include "attest/key_proof.h"
+#include "attest/quote.h"
 #include "entry/entry.h"
 #include "merkle/checkpoint.h"
 #include "merkle/merkle.h"
@@ -108,6 +109,8 @@ bool ak_name_now(const struct audit *a, uint8_t ret_name[TPM_NAME_SIZE]);
 void ak_name_set(struct audit *a, const uint8_t name[TPM_NAME_SIZE]);
 /* A verifier of the policy in force vouches for these keys. */
 void identity_vouched(struct audit *a, const struct digest *attestation, const struct digest *record);
+/* The newest rekey entry: notes up to this size are an old record key's. NO_INDEX: there was none. */
+uint64_t rekeyed_at(const struct audit *a);
 
 /* runs.c: the run that goes on, NULL where none does. */
 struct run {
@@ -121,14 +124,16 @@ struct run {
     struct pubkey *mint; /* proved; NULL where it wasn't; owned by the check */
     struct token_identity token; /* of the mint key, as its statement has it; "" for a TPM's */
     int64_t certificates_from; /* 0: none are refused for their age, or no longer */
+    int64_t refused_from; /* what it was at the start, where a result may have lifted it: a broker that didn't may go on refusing */
     uint64_t counter_from, counter_to; /* what the TPM's revocation counter can have been in this run */
     struct cel_state measured;
     int64_t mint_epoch; /* revocation epoch that the mint key was made for in this run; -1: it was there before */
 };
 const struct run *run_now(const struct audit *a);
-/* Certificates of before this run serve again: an operator acknowledged that, or a verifier had seen the log as this run found it.
- */
+/* Certificates of before this run serve again: an operator acknowledged that. */
 void run_lifted(struct audit *a);
+/* Or may serve again: a verifier had seen the log as this run found it. */
+void run_covered(struct audit *a);
 /* Whether this is the current run's name; says so where it isn't. */
 bool run_is_now(struct audit *a, const struct record *r, const uint8_t id[RUN_SIZE]);
 
@@ -165,6 +170,9 @@ MUST_USE result document_certificate(struct audit *a, const struct digest *signe
 
 /* statements.c: what was in force when the record came, NULL before the first. */
 const struct policy *policy_now(const struct audit *a);
+/* Whether this policy was in force at that version, in seconds, or anytime later up to now: the newest, or the one before where the
+ * newest came later than that. */
+bool policy_was(const struct audit *a, const struct digest *policy, uint64_t policy_epoch, int64_t when_s);
 const struct epoch_statement *epoch_now(const struct audit *a);
 
 /* attestation.c: the result that a decision or a read names, as the judge takes it; NULL where it names none, or none that its log
@@ -189,6 +197,23 @@ struct known_read {
 /* The read that the record rests on, which was for the same presentation of the certificate, and which is used up by that; NULL
  * where there is none that serves, which was reported. */
 const struct known_read *read_use(struct audit *a, const struct record *r, uint64_t index, const struct digest *signed_);
+
+/* states.c: what checkpoints' quotes show of the machine's state, against what was attested in the same run. */
+struct quoted_state {
+    uint32_t mask; /* of PCRs, SHA-256 bank */
+    struct digest pcrs;
+    uint64_t epoch; /* revocation epoch */
+};
+bool quoted_state_of(const struct attest *quote, uint64_t epoch, struct quoted_state *ret); /* false: of another bank */
+struct state_watch; /* opaque */
+MUST_USE result states_new(struct state_watch **ret);
+void states_free(struct state_watch *w); /* accepts NULL */
+void states_quoted(struct state_watch *w, uint64_t size, const struct quoted_state *s);
+void states_attested(struct state_watch *w, const struct quoted_state *s); /* by evidence that a verifier affirmed */
+void states_record(struct audit *a, struct state_watch *w, const struct record *r);
+void states_end(struct audit *a, struct state_watch *w);
+/* quotes.c: the watch of this pass. */
+struct state_watch *states_now(const struct audit *a);
 
 /* clock.c: the TPM's clock, from quote to quote, against the records' times. */
 struct tpm_clock;

@@ -15,7 +15,8 @@ struct checkpoints {
     struct digest next_text;
     bool next_is_ours; /* of this log, by its origin */
     bool diverged; /* from here on every root differs: said once */
-    struct buf note, newest, expected;
+    struct buf note, newest, expected, first;
+    bool first_waits;
     bool has_newest;
     struct checkpoint expect;
     bool has_expect;
@@ -39,14 +40,37 @@ static bool parse_note(
 }
 
 /* By the record key of where the records are now. */
-static bool is_signed(struct audit *a, struct span note, enum finding what, struct where at)
+static bool verifies(const struct audit *a, struct span note)
 {
     struct checkpoint c;
     struct span text;
-    bool verifies = is_ok(checkpoint_open(note, key_now(a, ROLE_RECORD), &c, &text));
-    if (!verifies)
+    return is_ok(checkpoint_open(note, key_now(a, ROLE_RECORD), &c, &text));
+}
+
+static bool is_signed(struct audit *a, struct span note, enum finding what, struct where at)
+{
+    bool good = verifies(a, note);
+    if (!good)
         report_found(&a->report, what, at, "%s", "");
-    return verifies;
+    return good;
+}
+
+/* The first note is of size 0, however many records wait for it. Where keys were replaced before anything could be signed, it is
+ * the new key's: it waits for the next one. */
+static result first_waits(struct audit *a)
+{
+    struct checkpoints *c = a->checkpoints;
+    c->first_waits = true;
+    buf_clear(&c->first);
+    return buf_put(&c->first, buf_span(&c->note));
+}
+
+static void settle_first(struct audit *a)
+{
+    struct checkpoints *c = a->checkpoints;
+    if (c->first_waits)
+        (void)is_signed(a, buf_span(&c->first), FOUND_checkpoint_signature, at_size(0));
+    c->first_waits = false;
 }
 
 /* {"note","size"} in canonical form; the note is copied. */
@@ -159,6 +183,7 @@ result checkpoints_begin(struct audit *a)
     c->note = BUF(NOTE_MAX);
     c->newest = BUF(NOTE_MAX);
     c->expected = BUF(NOTE_MAX);
+    c->first = BUF(NOTE_MAX);
     TRY(read_newest(a));
     TRY(read_expected(a));
     TRY(read_log_json(a));
@@ -197,7 +222,12 @@ result checkpoints_reach(struct audit *a)
         c->waiting = false;
         if (c->next.size < a->frontier.size) /* out of order, which was said */
             continue;
-        if (!c->next_is_ours || !is_signed(a, buf_span(&c->note), FOUND_checkpoint_signature, at_size(c->next.size)))
+        if (c->next.size > 0)
+            settle_first(a);
+        const bool waits = c->next_is_ours && c->next.size == 0 && !verifies(a, buf_span(&c->note));
+        if (waits)
+            TRY(first_waits(a));
+        else if (!c->next_is_ours || !is_signed(a, buf_span(&c->note), FOUND_checkpoint_signature, at_size(c->next.size)))
             continue;
         check_root(a, &c->next, FOUND_checkpoint_root);
         TRY(pass_signed_at(a, &(struct signed_size){ .size = c->next.size, .text = c->next_text }));
@@ -231,6 +261,7 @@ static void check_end(struct audit *a, bool whole)
 
 result checkpoints_end(struct audit *a)
 {
+    settle_first(a);
     check_end(a, a->frontier.size == a->size);
     return OK;
 }
@@ -244,6 +275,7 @@ void checkpoints_free(struct audit *a)
     buf_free(&c->note);
     buf_free(&c->newest);
     buf_free(&c->expected);
+    buf_free(&c->first);
     free(c);
     a->checkpoints = NULL;
 }

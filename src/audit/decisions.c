@@ -111,6 +111,17 @@ static void gather_live(struct question *q)
     q->facts.live = &q->live;
 }
 
+/* Whether a result lifted it, is the broker's to know: evidence may have gone out of which no record tells. Who goes on refusing
+ * does no harm. */
+static int64_t certificates_from(const struct question *q)
+{
+    const struct run *run = run_now(q->a);
+    const bool refuses = !q->d->permitted && span_is(span_text(q->d->code), code_name(E_certificate_before_restart));
+    if (!run)
+        return 0;
+    return refuses && run->refused_from ? run->refused_from : run->certificates_from;
+}
+
 static void gather(struct question *q)
 {
     q->facts = (struct facts){
@@ -124,7 +135,7 @@ static void gather(struct question *q)
         .body = q->d->body,
         .body_length = q->body_length,
         .attested = attested_at(q->a, q->r),
-        .certificates_from = run_now(q->a) ? run_now(q->a)->certificates_from : 0,
+        .certificates_from = certificates_from(q),
         .used = q->d->used,
     };
     if (q->has_request) {

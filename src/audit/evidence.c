@@ -72,6 +72,15 @@ static bool is_unseen(const struct log_state *s)
     return s->size == 0 && digest_equal(&s->root, &empty.root);
 }
 
+/* By the record key; or of before a rekey, and then a checkpoint that was verified when its size was reached (ground.noted). */
+static bool note_opens(const struct inquiry *q, struct checkpoint *ret, struct span *ret_text)
+{
+    const struct span note = buf_span(&q->e->note);
+    if (is_ok(checkpoint_open(note, q->g->record, ret, ret_text)))
+        return true;
+    return q->g->rekeyed != NO_INDEX && is_ok(checkpoint_parse(note, ret, ret_text)) && ret->size <= q->g->rekeyed;
+}
+
 static bool note_holds(struct inquiry *q)
 {
     const struct log_state *log = &q->c->log, *before = &q->c->log_before;
@@ -81,7 +90,7 @@ static bool note_holds(struct inquiry *q)
         return is_wrong(q, FOUND_evidence_note, "what the verifier had seen before, size %" PRIu64, before->size);
     if (!q->preimage.has_note)
         return is_unseen(log) && q->e->note.n == 0 ? true : is_wrong(q, FOUND_evidence_note, "none was quoted");
-    if (!is_ok(checkpoint_open(buf_span(&q->e->note), q->g->record, &note, &text)))
+    if (!note_opens(q, &note, &text))
         return is_wrong(q, FOUND_evidence_note, "the note's signature");
     struct digest d = sha256(text);
     if (!digest_equal(&d, &q->preimage.note_text) || note.size != log->size || !digest_equal(&note.root, &log->root))
@@ -89,22 +98,6 @@ static bool note_holds(struct inquiry *q)
     if (before->size > note.size || !q->g->noted(q->g->ctx, &d))
         return is_wrong(q, FOUND_evidence_note, "size %" PRIu64, note.size);
     return true;
-}
-
-/* TPML_PCR_SELECTION as it is marshaled: one bank, SHA-256's, and the bits of the values that came. */
-static bool selects(struct span selection, uint32_t mask)
-{
-    struct reader r = reader_of(selection);
-    uint32_t banks;
-    uint16_t alg;
-    uint8_t n, bits;
-    if (!is_ok(read_u32(&r, &banks)) || banks != 1 || !is_ok(read_u16(&r, &alg)) || alg != 0x000b || !is_ok(read_u8(&r, &n)))
-        return false;
-    for (unsigned i = 0; i < n; i++) {
-        if (!is_ok(read_u8(&r, &bits)) || bits != (i < 4 ? (uint8_t)(mask >> 8 * i) : 0))
-            return false;
-    }
-    return n < 4 ? mask >> 8 * n == 0 && is_ok(read_end(&r)) : is_ok(read_end(&r));
 }
 
 static bool pcrs_hold(struct inquiry *q)
@@ -116,9 +109,10 @@ static bool pcrs_hold(struct inquiry *q)
         if (e->pcr_mask & UINT32_C(1) << i)
             parts[n++] = digest_span(&e->pcr[i]);
     struct digest all = sha256_parts(parts, n);
-    if (!selects(q->attest.pcr_selection, e->pcr_mask))
+    struct quoted_state *s = &q->fault->state;
+    if (!quoted_state_of(&q->attest, q->c->epoch, s) || s->mask != e->pcr_mask)
         return is_wrong(q, FOUND_evidence_pcrs, "another selection");
-    return span_equal(q->attest.pcr_digest, digest_span(&all)) ? true : is_wrong(q, FOUND_evidence_pcrs, "%s", "");
+    return digest_equal(&s->pcrs, &all) ? true : is_wrong(q, FOUND_evidence_pcrs, "%s", "");
 }
 
 /* The policy key's, whoever else signed too. */

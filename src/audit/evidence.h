@@ -17,6 +17,7 @@ struct ground {
     const struct pubkey *ak, *record;
     uint8_t ak_name[TPM_NAME_SIZE];
     const struct run *run;
+    uint64_t rekeyed; /* notes up to this size are an old record key's; NO_INDEX: none are */
     /* A note of this text was signed before. */
     bool (*noted)(void *ctx, const struct digest *note_text);
     void *ctx;
@@ -25,6 +26,7 @@ struct ground {
 struct fault {
     enum finding what;
     char about[80];
+    struct quoted_state state; /* where nothing is wrong */
 };
 /* Fails only where this machine does. */
 MUST_USE result evidence_judge(const struct ground *g, const struct result_claims *c, const struct evidence *e, struct fault *ret);

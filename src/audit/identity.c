@@ -45,6 +45,11 @@ void ak_name_set(struct audit *a, const uint8_t name[TPM_NAME_SIZE])
     d->has_name = is_ok(span_copy((struct span){ name, TPM_NAME_SIZE }, d->name, TPM_NAME_SIZE));
 }
 
+uint64_t rekeyed_at(const struct audit *a)
+{
+    return a->identity->since;
+}
+
 void identity_vouched(struct audit *a, const struct digest *attestation, const struct digest *record)
 {
     struct identity *d = a->identity;
@@ -187,6 +192,73 @@ static bool follows_on(const struct audit *a, const struct rekey_entry *e)
            digest_equal(&e->old_kid[ROLE_RECORD], pubkey_thumbprint(d->key[ROLE_RECORD]));
 }
 
+/* docs/formats.md, "Rekey statement". */
+static bool names_keys(const json_t *o, const char *member, const struct digest kid[ROLES])
+{
+    static const char *const names[ROLES + 1] = {
+        [ROLE_ATTESTATION] = "attestation", [ROLE_RECORD] = "record", [ROLE_MINT] = "mint"
+    };
+    const json_t *keys, *jwk;
+    if (!is_ok(json_object_at(o, member, &keys)) || !is_ok(json_closed(keys, names)))
+        return false;
+    for (enum key_role role = 0; role < ROLES; role++) {
+        AUTO_PUBKEY *key = NULL;
+        if (!is_ok(json_object_at(keys, names[role], &jwk)) || !is_ok(pubkey_from_jwk(jwk, &key)) ||
+            !digest_equal(pubkey_thumbprint(key), &kid[role]))
+            return false;
+    }
+    return true;
+}
+
+/* Before the first start: the log never saw the keys of before, and begins with the new ones. */
+static bool begins(const struct audit *a, const struct rekey_entry *e)
+{
+    const struct identity *d = a->identity;
+    return !run_now(a) && digest_equal(&e->new_kid[ROLE_ATTESTATION], pubkey_thumbprint(d->key[ROLE_ATTESTATION])) &&
+           digest_equal(&e->new_kid[ROLE_RECORD], pubkey_thumbprint(d->key[ROLE_RECORD]));
+}
+
+static bool says(const json_t *o, const char *member, const char *want)
+{
+    const char *text;
+    return is_ok(json_text(o, member, 128, &text)) && span_is(span_text(text), want);
+}
+
+static bool says_so(const struct audit *a, struct span payload, const struct rekey_entry *e)
+{
+    static const char *const names[] = { "domain", "instance", "new", "old", "use", NULL };
+    AUTO_JSON *o = NULL;
+    bool whole =
+        is_ok(json_strict(payload, JWS_PAYLOAD_MAX, &o)) && is_ok(json_closed(o, names)) && is_ok(json_is_canonical(o, payload));
+    return whole && says(o, "domain", a->trust.domain) && says(o, "instance", a->trust.instance) && says(o, "use", "rekey") &&
+           names_keys(o, "old", e->old_kid) && names_keys(o, "new", e->new_kid);
+}
+
+/* By the record key that was in use. *ret_stated: it says just what the entry does. */
+static result check_stated(struct audit *a, const struct record *r, bool *ret_stated)
+{
+    AUTO_BUF text = BUF(BLOB_MAX), arena = BUF(BLOB_MAX);
+    struct jws j;
+    bool there;
+    *ret_stated = false;
+    if (!r->e.rekey.has_statement)
+        return OK;
+    TRY(document_raw(a, DOCUMENT_NEEDED, &r->e.rekey.statement, r->index, &text, &there));
+    if (!there || begins(a, &r->e.rekey)) /* the old record key isn't known then, nor is it needed */
+        return OK;
+    const char *wrong = NULL;
+    if (!is_ok(jws_parse_text(buf_span(&text), &arena, &j)))
+        wrong = "not a JWS";
+    else if (j.n != 1 || !is_ok(jws_verify(key_now(a, ROLE_RECORD), TYP_KEY_STATEMENT, j.payload, &j.sig[0])))
+        wrong = "not by the old record key";
+    else if (!says_so(a, j.payload, &r->e.rekey))
+        wrong = "of other keys";
+    if (wrong)
+        report_found(&a->report, FOUND_rekey_statement, at_record(r->index), "%s", wrong);
+    *ret_stated = !wrong;
+    return OK;
+}
+
 static bool names_keys_of(const struct rekey_entry *e, const struct start_entry *s)
 {
     for (unsigned role = 0; role < ROLES; role++)
@@ -207,12 +279,14 @@ static result identity_record(struct audit *a, const struct record *r)
 {
     struct identity *d = a->identity;
     char was[DIGEST_TEXT + 1], is[DIGEST_TEXT + 1];
+    bool stated;
     if (r->e.type != ENTRY_REKEY)
         return OK;
     a->summary.rekeys++;
     report_unproved(a);
-    if (!follows_on(a, &r->e.rekey))
+    if (!follows_on(a, &r->e.rekey) && !begins(a, &r->e.rekey))
         report_found(&a->report, FOUND_rekey_mismatch, at_record(r->index), "the keys in use are others");
+    TRY(check_stated(a, r, &stated));
     result found = find_new_keys(a, r);
     if (!is_ok(found) && !is_exports_fault(found))
         return found;
@@ -222,7 +296,8 @@ static result identity_record(struct audit *a, const struct record *r)
         report_remark(&a->report, REMARK_rekeyed, at_record(r->index), "record key %.10s to %.10s",
             digest_text(&r->e.rekey.old_kid[ROLE_RECORD], was), digest_text(&r->e.rekey.new_kid[ROLE_RECORD], is));
     d->since = r->index;
-    d->vouched = is_pinned_now(a) || !d->was_pinned[ROLE_RECORD];
+    /* A key that was vouched for says which follow it. */
+    d->vouched = is_pinned_now(a) || !d->was_pinned[ROLE_RECORD] || (d->vouched && stated);
     return OK;
 }
 

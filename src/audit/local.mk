@@ -10,7 +10,7 @@ libsebaudit_a_SOURCES = \
 	src/audit/files.c src/audit/files.h \
 	src/audit/findings.def src/audit/remarks.def \
 	src/audit/identity.c src/audit/keys.c src/audit/log.c src/audit/outcomes.c src/audit/quotes.c src/audit/reads.c \
-	src/audit/report.c src/audit/report.h src/audit/runs.c src/audit/show.c src/audit/statements.c \
+	src/audit/report.c src/audit/report.h src/audit/runs.c src/audit/show.c src/audit/statements.c src/audit/states.c \
 	src/audit/table.c src/audit/table.h \
 	src/audit/trace.c src/audit/trace.h src/audit/trace_steps.c \
 	src/audit/trust.c src/audit/trust.h

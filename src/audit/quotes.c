@@ -27,11 +27,13 @@ struct quotes {
     struct quote_line next;
     uint64_t last_size;
     struct clock_watch *clock;
+    struct state_watch *states;
     uint64_t policy_epoch, epoch; /* as the records say */
     bool early; /* a run started, and nothing was decided in it */
     struct suspect suspect;
     bool uncovered; /* a checkpoint that no quote covers yet, */
     int64_t uncovered_ms; /* and how long the broker had run by then */
+    bool first_waits; /* a quote of size 0 isn't by the attestation key of that place: a rekey must come before anything else */
     bool late; /* a permit came too late behind it */
 };
 
@@ -43,6 +45,7 @@ static result quotes_begin(struct audit *a)
     a->quotes = q;
     q->next.attest = q->next.preimage = q->next.signature = BUF(PART_MAX);
     TRY(clock_new(&q->clock));
+    TRY(states_new(&q->states));
     result r = lines_open(&a->export, "quotes.jsonl", &q->lines);
     if (is_ok(r) || !is_exports_fault(r))
         return r;
@@ -57,6 +60,7 @@ static void quotes_free(struct audit *a)
         return;
     lines_close(q->lines);
     clock_free(q->clock);
+    states_free(q->states);
     buf_free(&q->next.attest);
     buf_free(&q->next.preimage);
     buf_free(&q->next.signature);
@@ -106,13 +110,22 @@ static result next_quote(struct audit *a)
     return OK;
 }
 
+struct state_watch *states_now(const struct audit *a)
+{
+    return a->quotes->states;
+}
+
 /* Signature, and that the quote is of this note; the epochs that it names. */
 static bool is_bound(
     struct audit *a, const struct signed_size *s, struct attest *ret, uint64_t *ret_policy_epoch, uint64_t *ret_epoch)
 {
     const struct quote_line *l = &a->quotes->next;
     struct digest preimage = sha256(buf_span(&l->preimage)), note;
-    if (!is_ok(attest_open(buf_span(&l->attest), buf_span(&l->signature), key_now(a, ROLE_ATTESTATION), ret)) || !ret->is_quote)
+    const bool is_signed =
+        is_ok(attest_open(buf_span(&l->attest), buf_span(&l->signature), key_now(a, ROLE_ATTESTATION), ret)) && ret->is_quote;
+    if (!is_signed && l->size == 0) /* as with its checkpoint, keys may have been replaced before anything was signed */
+        a->quotes->first_waits = true;
+    else if (!is_signed)
         report_found(&a->report, FOUND_quote_signature, at_size(l->size), "%s", "");
     else if (!span_equal(ret->extra, digest_span(&preimage)))
         report_found(&a->report, FOUND_quote_binding, at_size(l->size), "%s", "");
@@ -164,10 +177,13 @@ static void take_quote(struct audit *a, const struct signed_size *s)
 {
     struct quotes *q = a->quotes;
     struct attest attest;
+    struct quoted_state state;
     uint64_t policy_epoch, epoch;
     if (!is_bound(a, s, &attest, &policy_epoch, &epoch))
         return;
     clock_quoted(a, q->clock, s->size, &attest.clock);
+    if (quoted_state_of(&attest, epoch, &state))
+        states_quoted(q->states, s->size, &state);
     check_epochs(a, s->size, policy_epoch, epoch);
     cover(a, s->size);
     a->summary.has_quote = true;
@@ -177,9 +193,18 @@ static void take_quote(struct audit *a, const struct signed_size *s)
     a->summary.restart_count = attest.clock.restart_count;
 }
 
+static void settle_first(struct audit *a)
+{
+    if (a->quotes->first_waits)
+        report_found(&a->report, FOUND_quote_signature, at_size(0), "%s", "");
+    a->quotes->first_waits = false;
+}
+
 static result quotes_signed_at(struct audit *a, const struct signed_size *s)
 {
     struct quotes *q = a->quotes;
+    if (s->size > 0)
+        settle_first(a);
     if (!q->uncovered) {
         q->uncovered = true;
         q->uncovered_ms = a->running.active_ms;
@@ -227,6 +252,7 @@ static result quotes_record(struct audit *a, const struct record *r)
 {
     struct quotes *q = a->quotes;
     clock_record(q->clock, r);
+    states_record(a, q->states, r);
     explain_suspect(q, r);
     if (r->e.type == ENTRY_POLICY)
         q->policy_epoch = (uint64_t)r->e.policy.policy_epoch;
@@ -234,8 +260,10 @@ static result quotes_record(struct audit *a, const struct record *r)
         q->epoch = (uint64_t)r->e.epoch.epoch;
     if (r->e.type == ENTRY_START)
         q->early = true;
-    if (r->e.type == ENTRY_REKEY && !digest_equal(&r->e.rekey.old_kid[ROLE_ATTESTATION], &r->e.rekey.new_kid[ROLE_ATTESTATION]))
+    if (r->e.type == ENTRY_REKEY && !digest_equal(&r->e.rekey.old_kid[ROLE_ATTESTATION], &r->e.rekey.new_kid[ROLE_ATTESTATION])) {
         clock_replaced(q->clock);
+        q->first_waits = false;
+    }
     if (r->e.type == ENTRY_DECISION || r->e.type == ENTRY_READ)
         q->early = false;
     if (r->e.type == ENTRY_DECISION && r->e.decision.permitted)
@@ -247,7 +275,9 @@ static result quotes_end(struct audit *a)
 {
     struct quotes *q = a->quotes;
     settle_epochs(a);
+    settle_first(a);
     clock_end(a, q->clock);
+    states_end(a, q->states);
     TRY(next_quote(a));
     if (q->waiting && a->frontier.size == a->size)
         report_found(&a->report, FOUND_quote_note, at_size(q->next.size), "no checkpoint of this size");

@@ -12,6 +12,7 @@
 
 struct runs {
     bool going;
+    bool replaced; /* a rekey to another TPM came, and no start since */
     struct run now;
     struct table known; /* by the run's name */
 };
@@ -88,7 +89,8 @@ static result take_start(struct audit *a, const struct record *r)
         .mint_epoch = -1,
         .certificates_from = s->certificates_from,
         .counter_from = (uint64_t)s->counter,
-        .counter_to = (uint64_t)s->counter };
+        .counter_to = (uint64_t)s->counter + runs->replaced };
+    runs->replaced = false;
     runs->going = true;
     a->summary.runs++;
     TRY(span_copy(SPAN(s->run), runs->now.id, RUN_SIZE));
@@ -107,11 +109,25 @@ static result take_keys(struct audit *a, const struct record *r)
     return keys_check(a, r, r->e.keys.key, run);
 }
 
-/* Certificates are refused no longer. */
 void run_lifted(struct audit *a)
 {
     if (a->runs->going)
-        a->runs->now.certificates_from = 0;
+        a->runs->now.certificates_from = a->runs->now.refused_from = 0;
+}
+
+void run_covered(struct audit *a)
+{
+    struct run *now = &a->runs->now;
+    if (!a->runs->going || !now->certificates_from)
+        return;
+    now->refused_from = now->certificates_from;
+    now->certificates_from = 0;
+}
+
+/* The revocation epoch in force moves a new TPM's counter once, without a record of its own. */
+static void take_rekey(struct runs *runs, const struct rekey_entry *e)
+{
+    runs->replaced |= !digest_equal(&e->old_kid[ROLE_ATTESTATION], &e->new_kid[ROLE_ATTESTATION]);
 }
 
 /* After a stop an outcome may still come, and a refusal; nothing that a credential is minted for. */
@@ -125,6 +141,8 @@ static result runs_record(struct audit *a, const struct record *r)
     struct runs *runs = a->runs;
     if (r->e.type == ENTRY_START)
         return take_start(a, r);
+    if (r->e.type == ENTRY_REKEY)
+        take_rekey(runs, &r->e.rekey);
     if (!runs->going && r->e.type != ENTRY_REKEY && r->e.type != ENTRY_STOP && r->e.type != ENTRY_READ &&
         r->e.type != ENTRY_DECISION)
         report_found(&a->report, FOUND_run_missing, at_record(r->index), "%s", "");

@@ -12,6 +12,8 @@ struct statements {
     struct policy *policy;
     struct epoch_statement epoch;
     bool has_epoch;
+    struct digest before; /* the policy before the newest, */
+    int64_t before_epoch, since_ms; /* its version, and when the newest took its place */
 };
 
 static result statements_begin(struct audit *a)
@@ -32,6 +34,14 @@ static void statements_free(struct audit *a)
 const struct policy *policy_now(const struct audit *a)
 {
     return a->statements->policy;
+}
+
+bool policy_was(const struct audit *a, const struct digest *policy, uint64_t policy_epoch, int64_t when_s)
+{
+    const struct statements *s = a->statements;
+    if (s->policy && digest_equal(policy, policy_digest(s->policy)))
+        return policy_epoch == (uint64_t)policy_epoch_of(s->policy);
+    return digest_equal(policy, &s->before) && policy_epoch == (uint64_t)s->before_epoch && s->since_ms / 1000 >= when_s;
 }
 
 const struct epoch_statement *epoch_now(const struct audit *a)
@@ -87,6 +97,11 @@ static result take_policy(struct audit *a, const struct record *r)
         mismatch(a, r, read);
     /* One that comes out of order was in force all the same: what follows is judged by it. */
     if (p) {
+        if (s->policy) {
+            s->before = *policy_digest(s->policy);
+            s->before_epoch = policy_epoch_of(s->policy);
+        }
+        s->since_ms = r->e.time;
         policy_free(s->policy);
         s->policy = p;
     }

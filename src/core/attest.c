@@ -122,6 +122,7 @@ static result appraised(struct core *c, struct span part, json_t **ret)
     whole = BUF(0); /* given away */
     a->evidence_digest = sha256(buf_span(&a->evidence));
     a->answered_to = a->challenger;
+    a->is_first = first_answer(&a->first, &a->challenger);
     a->answered = true;
     return span_copy(SPAN(a->challenge.nonce), a->nonce, sizeof a->nonce);
 }
@@ -209,6 +210,7 @@ static void result_receive(struct core *c, uint64_t slot, const struct attest_me
     if (is_ok(r)) {
         a->judged = claims;
         a->judging_fits = attested_fits(c, &claims);
+        a->judging_first = a->is_first;
         r = result_to_keeper(c, slot, m);
     }
     if (!is_ok(r))

@@ -31,9 +31,11 @@ struct attestation {
     bool answered;
     uint8_t nonce[NONCE_SIZE];
     struct digest answered_to, evidence_digest;
+    struct first_answers first; /* of this run */
+    bool is_first; /* that verifier had no evidence of this run before */
     struct buf evidence;
     /* One result at a time: with the keeper now. */
-    bool judging, judging_fits;
+    bool judging, judging_fits, judging_first;
     uint64_t judge_slot;
     struct result_claims judged;
     struct buf judged_text, judged_of; /* compact; the evidence that it judges */

@@ -80,13 +80,13 @@ void attested_watch(struct core *c)
 
 /* docs/threat-model.md: certificates issued before an unclean start serve again once what the verifier had seen before it covers
  * the log's head at the start. A checkpoint that was signed since is larger than that and proves nothing of the time before. As in
- * the keeper, the answer must still show the head itself: later on the verifier knows it from this run. */
+ * the keeper, it must judge the first evidence of this run that this verifier had: later on it knows the head from this run. */
 static void lift(struct core *c)
 {
     const struct log_state *before = &c->attest.claims.log_before;
     const struct log_state *shown = &c->attest.claims.log;
-    bool covers = before->size == c->head && c->resumed.size == c->head && digest_equal(&before->root, &c->resumed.root) &&
-                  shown->size == c->head;
+    bool covers = c->attest.judging_first && before->size == c->head && c->resumed.size == c->head &&
+                  digest_equal(&before->root, &c->resumed.root) && shown->size == c->head;
     if (!c->certificates_from || c->attest.claims.status != EAR_AFFIRMING || !covers)
         return;
     c->certificates_from = 0;

@@ -104,7 +104,7 @@ result challenge_take(struct keeper *k, uint64_t slot, struct span fields)
     if (!is_ok(r))
         return refuse(k, slot, "a verifier's challenge", r);
     c->challenge = challenge;
-    c->verifier = verifier;
+    c->verifier = *pubkey_thumbprint(policy_verifier_key(k->grounds.policy, verifier));
     c->slot = slot;
     c->wanted = true;
     return OK;
@@ -181,6 +181,8 @@ static void expect_verdict(struct keeper *k)
     struct keeper_verdict *v = &k->verdict;
     v->open = true;
     v->verifier = c->verifier;
+    v->quote = sha256(buf_span(&c->evidence.quote.attest));
+    v->is_first = first_answer(&v->first, &c->verifier);
     v->begun_ms = c->evidence.begun_ms;
     v->shows_resumed = k->log.newest.size == k->log.resumed.size;
     for (unsigned i = 0; i < sizeof v->nonce; i++)

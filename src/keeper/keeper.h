@@ -29,6 +29,7 @@
 #define SEB_KEEPER_KEEPER_H
 
 #include "attest/challenge.h"
+#include "attest/result.h"
 #include "base/secret.h"
 #include "base/worker.h"
 #include "child/child.h"
@@ -90,7 +91,7 @@ struct keeper_challenge { /* challenge.c: one at a time */
     unsigned seen_next;
     bool wanted, under_way;
     uint64_t slot;
-    unsigned verifier; /* number in the policy */
+    struct digest verifier; /* thumbprint */
     struct challenge challenge;
     struct evidence_work evidence;
     struct enrol_work enrol;
@@ -101,7 +102,9 @@ struct keeper_challenge { /* challenge.c: one at a time */
 struct keeper_verdict { /* verdict.c */
     bool open; /* evidence went out, and no result came yet */
     uint8_t nonce[32];
-    unsigned verifier;
+    struct digest verifier, quote; /* whose challenge; SHA-256 of the TPMS_ATTEST that answers it */
+    struct first_answers first; /* of this run */
+    bool is_first; /* that verifier had no evidence of this run before */
     int64_t begun_ms; /* monotonic: the lease counts from then on */
     bool shows_resumed; /* the evidence shows the note that the run began with: none of this run's */
     bool lease_wanted;

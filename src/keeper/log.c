@@ -10,9 +10,10 @@
 #define PREIMAGE_MAX 256
 
 /* A note of this record key, or of one that a rekey retired: what it signed stays the log. */
-static result open_note(const struct keeper *k, struct span note, struct checkpoint *ret, struct span *ret_text)
+static result open_note(const struct keeper *k, struct span note, struct checkpoint *ret, struct span *ret_text, bool *ret_own)
 {
     result r = checkpoint_open(note, k->instance.key[ROLE_RECORD], ret, ret_text);
+    *ret_own = is_ok(r);
     for (unsigned i = k->instance.retired_n; !is_ok(r) && i > 0; i--)
         if (k->instance.retired[i - 1].role == ROLE_RECORD)
             r = checkpoint_open(note, k->instance.retired[i - 1].key, ret, ret_text);
@@ -21,8 +22,8 @@ static result open_note(const struct keeper *k, struct span note, struct checkpo
 
 /* What the record key signed last says which log this is. A fallen core can hand an older note with its own frontier (keeper.h),
  * but none that was never signed. */
-static result note_fits(
-    const struct keeper *k, const struct frontier *f, struct span note, struct checkpoint *ret, struct digest *ret_text)
+static result note_fits(const struct keeper *k, const struct frontier *f, struct span note, struct checkpoint *ret,
+    struct digest *ret_text, bool *ret_own)
 {
     struct checkpoint c = { .size = 0 };
     struct span text;
@@ -33,7 +34,7 @@ static result note_fits(
         *ret = c;
         return f->size ? fail(E_frontier_mismatch) : OK;
     }
-    TRY(open_note(k, note, &c, &text));
+    TRY(open_note(k, note, &c, &text, ret_own));
     if (!span_equal(span_text(c.origin), span_text(k->log.origin)) || c.size != f->size || !digest_equal(&c.root, &root))
         return fail(E_frontier_mismatch);
     *ret = c;
@@ -80,19 +81,22 @@ result log_resume(struct keeper *k, uint64_t slot, struct span fields)
 {
     struct keeper_log *log = &k->log;
     struct resume_message m;
+    bool is_own = true;
     TRY(resume_read(fields, &m));
     log->resume_slot = slot;
     struct frontier f = { .size = m.size, .n = m.n };
     for (unsigned i = 0; i < m.n; i++)
         f.hash[i] = m.hash[i];
-    result r = log->state == LOG_REFUSED ? fail(E_frontier_mismatch) : note_fits(k, &f, m.note, &log->newest, &log->newest_text);
+    result r =
+        log->state == LOG_REFUSED ? fail(E_frontier_mismatch) : note_fits(k, &f, m.note, &log->newest, &log->newest_text, &is_own);
     if (!is_ok(r))
         return refuse_log(k, r);
     log->frontier = f;
     log->has_note = m.note.n != 0;
     log->note = BUF(NOTE_MAX);
     TRY(buf_put(&log->note, m.note));
-    if (log->has_note) /* whether the earlier run's last checkpoint was quoted isn't known here */
+    /* Whether the earlier run's last checkpoint was quoted isn't known here. One of before a rekey is the old attestation key's. */
+    if (log->has_note && is_own)
         log->uncovered_since_ms = clock_mono_ms();
     return take_log(k, &m);
 }

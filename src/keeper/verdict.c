@@ -2,7 +2,6 @@
 
 #include "keeper/keeper.h"
 
-#include "attest/result.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "policy/verify.h"
@@ -20,8 +19,10 @@ static result open_result(const struct keeper *k, const struct jws *j, struct re
         return fail(E_result_forged);
     TRY(r);
     TRY(result_parse(j->payload, ret));
-    bool answers = v->open && verifier == v->verifier && span_equal(SPAN(v->nonce), SPAN(ret->nonce)) &&
-                   span_is(span_text(ret->domain), k->config->domain) && span_is(span_text(ret->instance), k->config->instance);
+    const struct digest *by = pubkey_thumbprint(policy_verifier_key(k->grounds.policy, verifier));
+    bool answers = v->open && digest_equal(by, &v->verifier) && span_equal(SPAN(v->nonce), SPAN(ret->nonce)) &&
+                   digest_equal(&ret->quote, &v->quote) && span_is(span_text(ret->domain), k->config->domain) &&
+                   span_is(span_text(ret->instance), k->config->instance);
     return answers ? OK : fail(E_result_mismatch);
 }
 
@@ -51,12 +52,13 @@ static void keep(struct keeper *k, const struct result_claims *c)
     };
 }
 
-/* What the verifier saw last in an earlier run is the log that this run began with: nothing was lost since. Only as long as this
- * run showed nothing of its own. */
+/* What the verifier saw last in an earlier run is the log that this run began with: nothing was lost since. Only where it judges
+ * the first evidence that it had of this run, which shows nothing of the run's own: that evidence, good or bad, moves what the
+ * verifier has seen, and later on it knows the log's head from this run. */
 static void cover_head(struct keeper *k, const struct result_claims *c)
 {
     const struct keeper_log *log = &k->log;
-    bool covers = k->verdict.shows_resumed && c->log_before.size == log->resumed.size &&
+    bool covers = k->verdict.is_first && k->verdict.shows_resumed && c->log_before.size == log->resumed.size &&
                   digest_equal(&c->log_before.root, &log->resumed.root);
     if (!k->grounds.certificates_from || !covers)
         return;

@@ -32,6 +32,8 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_ENROLMENT] = ENROLMENT_COLUMNS "WHERE name = ?1 AND status = ?2",
     [SQL_ENROLMENT_DOCUMENTS] = "SELECT certificate, ak_jwk, record_jwk, statement FROM enrolment WHERE id = ?1",
     [SQL_ENROLMENT_AFTER] = ENROLMENT_COLUMNS "WHERE id > ?1 ORDER BY id LIMIT 1",
+    [SQL_ENROLMENT_BEFORE] =
+        ENROLMENT_COLUMNS "WHERE name = ?1 AND id < ?2 AND status IN (3, 4) AND statement <> '' ORDER BY id DESC LIMIT 1",
     [SQL_KNOWN] = "SELECT data FROM known WHERE name = ?1",
     [SQL_KNOW] = "INSERT INTO known(name, data) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET data = excluded.data",
     [SQL_RESULT_PUT] =

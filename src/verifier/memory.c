@@ -2,7 +2,8 @@
 
 #include "verifier/memory.h"
 
-#define MEMORY_VERSION 1
+#define MEMORY_VERSION 2
+#define MEMORY_WITHOUT_NOTED_BY 1 /* all else the same */
 
 static result put(const struct memory *m, struct buf *out)
 {
@@ -22,7 +23,8 @@ static result put(const struct memory *m, struct buf *out)
     TRY(buf_put(out, digest_span(&k->ima.pcr)));
     TRY(buf_u64(out, k->ima.offset));
     TRY(buf_u64(out, k->ima.entries));
-    return buf_u64(out, k->ima.violations);
+    TRY(buf_u64(out, k->ima.violations));
+    return buf_put(out, digest_span(&k->noted_by));
 }
 
 static result read_flag(struct reader *r, bool *ret)
@@ -38,7 +40,7 @@ static result get(struct reader *r, struct memory *m)
     uint8_t version;
     struct appraisal_known *k = &m->known;
     TRY(read_u8(r, &version));
-    if (version != MEMORY_VERSION)
+    if (version != MEMORY_VERSION && version != MEMORY_WITHOUT_NOTED_BY)
         return fail(E_unsupported);
     TRY(read_copy(r, m->ak.b, DIGEST_SIZE));
     TRY(read_u64(r, &m->policy_epoch));
@@ -55,6 +57,8 @@ static result get(struct reader *r, struct memory *m)
     TRY(read_u64(r, &k->ima.offset));
     TRY(read_u64(r, &k->ima.entries));
     TRY(read_u64(r, &k->ima.violations));
+    if (version != MEMORY_WITHOUT_NOTED_BY)
+        TRY(read_copy(r, k->noted_by.b, DIGEST_SIZE));
     return read_end(r);
 }
 
@@ -67,7 +71,7 @@ result memory_read(struct state *s, const char *name, const struct digest *ak, s
     if (data.n)
         TRY(get(&r, &m));
     if (!digest_equal(&m.ak, ak))
-        m.known = (struct appraisal_known){ .log = m.known.log };
+        m.known = (struct appraisal_known){ .log = m.known.log, .noted_by = m.known.noted_by };
     m.ak = *ak;
     *ret = m;
     return OK;

@@ -146,6 +146,7 @@ static result accept(struct verifier_args *a, struct state *s, const char *name,
         const struct log_state empty = log_state_empty();
         if (m->known.log.size == 0 && !digest_equal(&m->known.log.root, &empty.root))
             return fail(E_usage);
+        m->known.noted_by = (struct digest){ { 0 } }; /* it may be one that goes on from before a rekey */
         a->about = NULL;
         TRY(state_acknowledged(s, name, clock_utc_ms() / 1000, m->known.log.size, &m->known.log.root));
     }

@@ -137,6 +137,15 @@ result state_enrolment_after(struct state *s, int64_t id, struct enrolment_row *
     return *ret_row ? row_read(&r, ret) : OK;
 }
 
+result state_enrolment_before(struct state *s, const char *name, int64_t id, struct enrolment_row *ret, bool *ret_row)
+{
+    AUTO_SQL r = sql_run(s, SQL_ENROLMENT_BEFORE);
+    sql_name(&r, name);
+    sql_number(&r, id);
+    TRY(sql_step(&r, ret_row));
+    return *ret_row ? row_read(&r, ret) : OK;
+}
+
 result state_known(struct state *s, const char *name, struct buf *out)
 {
     bool row;

@@ -61,6 +61,8 @@ MUST_USE result state_enrolment_documents(
     struct state *s, int64_t id, struct enrolment_documents *ret); /* in the place of what is there */
 /* Every one after `id` in the order of ids; *ret_row false: no more. */
 MUST_USE result state_enrolment_after(struct state *s, int64_t id, struct enrolment_row *ret, bool *ret_row);
+/* The newest before `id` of that name that was active once; *ret_row false: none. */
+MUST_USE result state_enrolment_before(struct state *s, const char *name, int64_t id, struct enrolment_row *ret, bool *ret_row);
 
 /* What appraisal is to know of an instance (memory.h makes and reads the bytes). Nothing is put where nothing is known. */
 MUST_USE result state_known(struct state *s, const char *name, struct buf *out);

@@ -19,6 +19,8 @@ static void forget_identity(struct subject *s)
     pubkey_free(s->ak);
     pubkey_free(s->record);
     s->ak = s->record = NULL;
+    while (s->earlier_keys)
+        pubkey_free(s->earlier_key[--s->earlier_keys]);
     s->enrolled = false;
     s->identity = (struct appraisal_identity){ 0 };
 }
@@ -56,6 +58,22 @@ static result statement_of(const struct subject *s, struct enrolment_statement *
     return same ? OK : fail(E_key_mismatch);
 }
 
+/* Whom it was enrolled as before: the log goes on from what those record keys signed. */
+static result identify_earlier(struct subject *s)
+{
+    struct enrolment_row row = { .id = s->row.id };
+    for (bool more = true; more && s->earlier_keys < EARLIER_KEYS;) {
+        AUTO_ENROLMENT_DOCUMENTS papers = enrolment_documents_empty();
+        TRY(state_enrolment_before(s->server->state, s->setting->name, row.id, &row, &more));
+        if (!more)
+            break;
+        TRY(state_enrolment_documents(s->server->state, row.id, &papers));
+        TRY(key_of(buf_span(&papers.record_jwk), &s->earlier_key[s->earlier_keys]));
+        s->earlier_keys++;
+    }
+    return OK;
+}
+
 static result identify(struct subject *s)
 {
     struct enrolment_statement statement;
@@ -63,12 +81,15 @@ static result identify(struct subject *s)
     TRY(key_of(buf_span(&s->papers.ak_jwk), &s->ak));
     TRY(key_of(buf_span(&s->papers.record_jwk), &s->record));
     TRY(statement_of(s, &statement));
+    TRY(identify_earlier(s));
     TRY(instance_policy_ref(s->setting->domain, s->setting->instance, s->row.ak_name, &s->ref));
     s->identity = (struct appraisal_identity){ .domain = s->setting->domain,
         .instance = s->setting->instance,
         .statement = statement.digest,
         .ak = s->ak,
-        .record = s->record };
+        .record = s->record,
+        .earlier = (const struct pubkey *const *)s->earlier_key,
+        .earlier_n = s->earlier_keys };
     TRY(span_copy(SPAN(s->row.ak_name), s->identity.ak_name, TPM_NAME_SIZE));
     s->enrolled = true;
     return OK;

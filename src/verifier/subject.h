@@ -9,6 +9,7 @@
 #include "verifier/trusted.h"
 #include "verifier/wire.h"
 
+#define EARLIER_KEYS 8 /* record keys of enrolments before this one */
 #define EARLIER 8 /* challenges whose nonces are remembered, to call an old quote one */
 
 enum step {
@@ -38,6 +39,8 @@ struct subject {
     struct enrolment_row row;
     struct enrolment_documents papers;
     struct pubkey *ak, *record;
+    struct pubkey *earlier_key[EARLIER_KEYS]; /* the newest first */
+    unsigned earlier_keys;
     struct appraisal_identity identity;
     struct digest ref; /* policyRef of its leases */
     struct reference *reference; /* NULL: none is held */

@@ -142,6 +142,16 @@ void room_evidence_check(struct room *r, const struct challenge *c, struct quote
     room_hold(r, span_equal(buf_span(&e->note), buf_span(&r->note)), "with the newest note");
 }
 
+static struct digest quote_of(const struct room *r)
+{
+    AUTO_BUF whole = BUF(EVIDENCE_TEXT_MAX);
+    AUTO_EVIDENCE *e = NULL;
+    struct merkle_proof none = { .n = 0 };
+    must_ok(evidence_complete(buf_span(&r->evidence), &r->policy.digest, &none, &whole), "evidence");
+    must_ok(evidence_parse(buf_span(&whole), &e), "evidence");
+    return sha256(buf_span(&e->attest));
+}
+
 struct result_claims room_claims(struct room *r, const struct challenge *c)
 {
     struct result_claims k = {
@@ -152,6 +162,7 @@ struct result_claims room_claims(struct room *r, const struct challenge *c)
         .status = EAR_AFFIRMING,
         .vector = { .value = { 2, 2, 3, 2, 2 } },
         .evidence = sha256(buf_span(&r->evidence)),
+        .quote = quote_of(r),
         .attestation = *pubkey_thumbprint(r->instance.key[ROLE_ATTESTATION]),
         .record = *pubkey_thumbprint(r->instance.key[ROLE_RECORD]),
         .mint = *pubkey_thumbprint(r->instance.key[ROLE_MINT]),

@@ -335,8 +335,9 @@ static void answer_note(const struct attest_world *w, struct evidence *e, struct
     c.root = log.root;
     must_ok(span_copy_text(span_text(WORLD_ORIGIN), c.origin, sizeof c.origin));
     must_ok(checkpoint_text(&c, &text));
-    testkey_sign(w->record, buf_span(&text), raw);
-    must_ok(checkpoint_note(&c, testkey_public(w->record), raw, &e->note));
+    const struct testkey *noter = w->noter ? w->noter : w->record;
+    testkey_sign(noter, buf_span(&text), raw);
+    must_ok(checkpoint_note(&c, testkey_public(noter), raw, &e->note));
     if (w->challenge.seen.size > 0 && w->challenge.seen.size < w->log_size)
         must_ok(merkle_consistency(&source, w->challenge.seen.size, w->log_size, &e->proof));
     q->has_note = true;

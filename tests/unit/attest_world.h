@@ -34,6 +34,7 @@ struct attest_world {
     bool quote_of_checkpoint; /* another purpose */
     uint8_t run[RUN_ID_SIZE];
     uint64_t log_size;
+    const struct testkey *noter; /* NULL: the record key */
     bool has_note, forks; /* forks: the log's leaves are others */
     struct digest pcr[TPM_PCRS];
     uint32_t pcr_mask;

@@ -81,11 +81,49 @@ static void first_time(struct checks *c)
     world_free(w);
 }
 
+/* After a rekey: the log goes on from the old record key's last note, and the new one's first ends that for ever. */
+static void rekeyed(struct checks *c)
+{
+    struct attest_world *w = world_seen_once();
+    struct testkey *old = testkey_new(ALG_ES256);
+    const struct pubkey *earlier[] = { testkey_public(w->stranger), testkey_public(old) };
+    struct appraisal v;
+    w->known.noted_by = *pubkey_thumbprint(testkey_public(old));
+    w->noter = old;
+    world_round(w, &v);
+    check_that(
+        c, v.codes_n == 1 && v.codes[0] == E_note_forged && w->known.log.size == 5, "a note of a key that was never enrolled");
+    appraisal_free(&v);
+    w->identity.earlier = earlier;
+    w->identity.earlier_n = 2;
+    check_that(
+        c, round_status(w) == EAR_AFFIRMING && w->known.log.size == 9, "of one that was enrolled before: what it signed last");
+    w->forks = true;
+    world_challenge(w);
+    world_round(w, &v);
+    check_that(c, v.codes_n == 1 && v.codes[0] == E_log_forked, "what was seen of the log holds across the rekey");
+    appraisal_free(&v);
+    w->forks = false;
+    w->noter = NULL;
+    w->log_size = 11;
+    check_that(c, round_status(w) == EAR_AFFIRMING && w->known.log.size == 11, "the new key's first note goes on from there");
+    w->noter = old;
+    w->log_size = 13;
+    world_challenge(w);
+    world_round(w, &v);
+    check_that(
+        c, v.codes_n == 1 && v.codes[0] == E_note_forged && w->known.log.size == 11, "from then on the old key's count no more");
+    appraisal_free(&v);
+    testkey_free(old);
+    world_free(w);
+}
+
 int main(void)
 {
     struct checks c = { 0 };
     moves_on(&c);
     crashes(&c);
     first_time(&c);
+    rekeyed(&c);
     return checks_end(&c);
 }

@@ -93,7 +93,33 @@ static void keys(struct checks *c)
 struct rekeyed {
     struct story s;
     struct testkey *old[ROLES], *new[ROLES];
+    struct testkey *stated_by; /* NULL: nothing is stated */
+    const char *stated_use;
 };
+
+static void put_keys(json_t *o, const char *name, struct testkey *const key[ROLES])
+{
+    static const char *const roles[ROLES] = { [ROLE_ATTESTATION] = "attestation", [ROLE_RECORD] = "record", [ROLE_MINT] = "mint" };
+    json_t *keys = json_object();
+    for (unsigned role = 0; role < ROLES; role++) {
+        json_t *jwk = NULL;
+        must(is_ok(pubkey_jwk(testkey_public(key[role]), &jwk)) && is_ok(json_put_new(keys, roles[role], jwk)), "jwk");
+    }
+    must(is_ok(json_put_new(o, name, keys)), name);
+}
+
+static void state(struct rekeyed *k, struct rekey_entry *e)
+{
+    AUTO_BUF payload = BUF(JWS_PAYLOAD_MAX), text = BUF(JWS_TEXT_MAX);
+    AUTO_JSON *o = json_pack("{s:s,s:s,s:s}", "domain", "prod.example", "instance", "seb-1", "use", k->stated_use);
+    put_keys(o, "old", k->old);
+    put_keys(o, "new", k->new);
+    must(is_ok(json_canonical(o, &payload)), "statement");
+    testkey_jws(&k->stated_by, 1, TYP_KEY_STATEMENT, buf_span(&payload), &text);
+    e->has_statement = true;
+    e->statement = sha256(buf_span(&text));
+    aw_blob(&k->s.w, BLOB_DOCUMENT, &e->statement, buf_span(&text));
+}
 
 static struct entry rekey_entry(struct rekeyed *k)
 {
@@ -102,6 +128,8 @@ static struct entry rekey_entry(struct rekeyed *k)
         e.rekey.old_kid[role] = *pubkey_thumbprint(testkey_public(k->old[role]));
         e.rekey.new_kid[role] = *pubkey_thumbprint(testkey_public(k->new[role]));
     }
+    if (k->stated_by)
+        state(k, &e.rekey);
     return e;
 }
 
@@ -111,9 +139,10 @@ static void use(struct rekeyed *k, struct testkey *const key[ROLES])
         k->s.tpm.key[role] = key[role];
 }
 
-/* 0 to 4, 5 6 7 applied, stop 8; then, with new keys, rekey 9, start 10. */
-static void rekeyed_new(struct rekeyed *k)
+static void rekeyed_begin(struct rekeyed *k)
 {
+    k->stated_by = NULL;
+    k->stated_use = "rekey";
     story_begin(&k->s);
     aw_apply(&k->s.w, "one");
     story_put(&k->s, aw_stop(&k->s.w));
@@ -123,12 +152,24 @@ static void rekeyed_new(struct rekeyed *k)
         k->old[role] = k->s.tpm.key[role];
         k->new[role] = testkey_new(ALG_ES256);
     }
+}
+
+/* With new keys: rekey 9, start 10. */
+static void rekeyed_go_on(struct rekeyed *k)
+{
     story_put(&k->s, rekey_entry(k));
     use(k, k->new);
     k->s.w.keys.bind(k->s.w.keys.ctx, testkey_public(k->s.w.policy_key));
     k->s.tpm.clock_ms = 5000; /* another TPM's */
     aw_measure(&k->s.w);
     story_put(&k->s, aw_start(&k->s.w));
+}
+
+/* 0 to 4, 5 6 7 applied, stop 8; 9 and 10. */
+static void rekeyed_new(struct rekeyed *k)
+{
+    rekeyed_begin(k);
+    rekeyed_go_on(k);
     aw_sign(&k->s.w);
     aw_quote(&k->s.w);
 }
@@ -182,6 +223,55 @@ static void rekeys(struct checks *c)
     aw_trust(&k.s.w);
     check_tampered(c, &k.s.w, "out", FOUND_rekey_unproved, 9, "and unpinned");
     use(&k, k.new);
+    rekeyed_free(&k);
+
+    /* The old record key says which follow it. */
+    rekeyed_begin(&k);
+    k.stated_by = k.old[ROLE_RECORD];
+    rekeyed_go_on(&k);
+    aw_sign(&k.s.w);
+    aw_quote(&k.s.w);
+    aw_export(&k.s.w, "out", NULL);
+    use(&k, k.old);
+    aw_trust(&k.s.w);
+    check_clean(c, &k.s.w, "out", "unpinned, and stated by the old record key");
+    use(&k, k.new);
+    rekeyed_free(&k);
+    for (unsigned wrong = 0; wrong < 3; wrong++) {
+        rekeyed_begin(&k);
+        k.stated_by = wrong == 0 ? k.new[ROLE_RECORD] : k.old[ROLE_RECORD];
+        k.stated_use = wrong == 1 ? "mint" : "rekey";
+        struct testkey *mint = k.new[ROLE_MINT];
+        struct entry stated = rekey_entry(&k);
+        if (wrong == 2) {
+            k.new[ROLE_MINT] = testkey_new(ALG_ES256);
+            struct entry other = rekey_entry(&k);
+            stated.rekey.statement = other.rekey.statement;
+            testkey_free(k.new[ROLE_MINT]);
+            k.new[ROLE_MINT] = mint;
+        }
+        story_put(&k.s, stated);
+        use(&k, k.new);
+        k.s.w.keys.bind(k.s.w.keys.ctx, testkey_public(k.s.w.policy_key));
+        k.s.tpm.clock_ms = 5000;
+        aw_measure(&k.s.w);
+        story_put(&k.s, aw_start(&k.s.w));
+        aw_sign(&k.s.w);
+        aw_quote(&k.s.w);
+        aw_export(&k.s.w, "out", NULL);
+        check_tampered(c, &k.s.w, "out", FOUND_rekey_statement, 9,
+            wrong == 0   ? "a rekey statement by another key"
+            : wrong == 1 ? "another statement than a rekey's"
+                         : "a rekey statement about other keys");
+        rekeyed_free(&k);
+    }
+
+    /* The first lease behind a rekey stands on what the old record key signed; the new TPM's counter moved once for the epoch. */
+    rekeyed_begin(&k);
+    rekeyed_go_on(&k);
+    k.s.w.counter++;
+    rekeyed_attested(&k);
+    check_clean(c, &k.s.w, "out", "a result over the old record key's last note");
     rekeyed_free(&k);
 
     /* A rekey from keys that weren't in use, and one that no start follows. */
@@ -245,6 +335,112 @@ static void restarts(struct checks *c)
     story_expect(c, &s, FOUND_start_head, 5, FINDINGS, "a start behind a log of another size");
 }
 
+/* A first answer that isn't affirmed moves what the verifier has seen all the same. */
+static void moved(struct story *s)
+{
+    struct aw_result d;
+    story_begin(s);
+    aw_sign(&s->w);
+    s->w.seen = log_state_empty();
+    s->w.certificates_from = s->w.now_ms / 1000 + 1;
+    s->w.now_ms += 1000;
+    story_put(s, aw_start(&s->w)); /* 5 */
+    aw_result_draft(&s->w, &d);
+    d.c.status = EAR_CONTRAINDICATED;
+    d.c.vector.value[EAR_EXECUTABLES] = 96;
+    d.c.codes_n = 1;
+    d.c.codes[0] = E_reference_mismatch;
+    aw_result_quote(&s->w, &d);
+    story_put(s, aw_result_done(&s->w, &d)); /* 6 */
+    story_put(s, aw_result(&s->w)); /* 7: it had seen the head before, from this run */
+}
+
+static void second_answers(struct checks *c)
+{
+    struct story s;
+    struct aw_change change;
+    moved(&s);
+    s.w.certificates_from = 0;
+    aw_apply(&s.w, "one"); /* 8 9 10 */
+    story_expect(
+        c, &s, FOUND_decision_verdict, 9, FOUND_read_uncertified, "a verifier that knew the log's head from this run alone");
+
+    moved(&s);
+    aw_change_new(&s.w, "one", "one", "", &change);
+    story_put(&s, aw_decision(&s.w, &change, NO_INDEX, false));
+    aw_change_free(&change);
+    story_clean(c, &s, "and a broker that goes on refusing");
+
+    /* Evidence may have gone out of which no record tells: then a broker refuses what the records would let it permit. */
+    story_begin(&s);
+    aw_sign(&s.w);
+    s.w.seen = (struct log_state){ aw_checkpoint(&s.w).size, aw_checkpoint(&s.w).root };
+    s.w.certificates_from = s.w.now_ms / 1000 + 1;
+    s.w.now_ms += 1000;
+    story_put(&s, aw_start(&s.w)); /* 5 */
+    story_put(&s, aw_result(&s.w)); /* 6 */
+    aw_change_new(&s.w, "one", "one", "", &change);
+    story_put(&s, aw_decision(&s.w, &change, NO_INDEX, false));
+    aw_change_free(&change);
+    story_clean(c, &s, "a broker that refuses longer than the records show");
+}
+
+/* What quotes show of the machine, in the run and at the epoch in which it was attested. */
+static void quoted_states(struct checks *c)
+{
+    const struct digest other = sha256(span_text("another state"));
+    struct story s;
+    story_begin(&s);
+    aw_apply(&s.w, "one"); /* 5 6 7 */
+    aw_sign(&s.w);
+    aw_soft_pcr(&s.tpm, 0, &other);
+    aw_quote(&s.w); /* of 8 */
+    story_expect(c, &s, FOUND_quote_state, 8, FINDINGS, "a checkpoint quoted in another state than the attested one");
+
+    story_begin(&s);
+    aw_soft_pcr(&s.tpm, 0, &other);
+    aw_quote(&s.w); /* what the last run left */
+    story_put(&s, aw_start(&s.w)); /* 5 */
+    story_put(&s, aw_result(&s.w)); /* 6 */
+    aw_apply(&s.w, "one");
+    story_clean(c, &s, "the last run's checkpoint, quoted by the next in its own state");
+
+    story_begin(&s);
+    aw_soft_pcr(&s.tpm, 10, &other);
+    story_put(&s, aw_result(&s.w)); /* 5 */
+    aw_soft_pcr(&s.tpm, 10, &s.tpm.pcr[0]);
+    aw_apply(&s.w, "one");
+    story_clean(c, &s, "a PCR that goes on while the broker runs");
+}
+
+static void evidence_policies(struct checks *c)
+{
+    struct story s;
+    struct aw_result d;
+    story_begin(&s);
+    aw_result_draft(&s.w, &d);
+    d.e->policy.b[0] ^= 1;
+    aw_result_quote(&s.w, &d);
+    story_put(&s, aw_result_done(&s.w, &d));
+    story_expect(c, &s, FOUND_evidence_policy, 5, FINDINGS, "evidence of a policy that was never in force");
+
+    /* Made under the old policy, recorded under the new one, when a decision first names it. */
+    for (int64_t late_ms = 1000; late_ms <= 101000; late_ms += 100000) {
+        story_begin(&s);
+        aw_result_draft(&s.w, &d);
+        if (late_ms > 100000)
+            d.c.iat += 90; /* by both clocks long behind the new policy */
+        aw_result_quote(&s.w, &d);
+        edit(s.w.policy.policy_json, "policy_epoch", "8");
+        story_put(&s, aw_policy(&s.w)); /* 5 */
+        story_put(&s, aw_result_done(&s.w, &d)); /* 6 */
+        if (late_ms > 100000)
+            story_expect(c, &s, FOUND_evidence_policy, 6, FINDINGS, "a result about a policy that was replaced long before");
+        else
+            story_clean(c, &s, "a result about the policy before, at its change");
+    }
+}
+
 static void acknowledge(struct audit_world *w, const char *what, struct testkey *key, struct entry *ret)
 {
     AUTO_BUF payload = BUF(4096), text = BUF(8192);
@@ -296,6 +492,9 @@ int main(void)
     keys(&c);
     rekeys(&c);
     restarts(&c);
+    second_answers(&c);
+    quoted_states(&c);
+    evidence_policies(&c);
     acknowledgements(&c);
     return checks_end(&c);
 }

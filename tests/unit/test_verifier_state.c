@@ -139,6 +139,14 @@ static void test_replaced(struct checks *c)
         replaced += more && row.status == ENROLMENT_REPLACED && row.ak.b[0] == 1;
     }
     check_that(c, n == 2 && replaced == 1, "what was active is remembered");
+    must(state_enrolment(s, "a", ENROLMENT_ACTIVE, &row));
+    must(state_enrolment_before(s, "a", row.id, &row, &more));
+    check_that(c, more && row.status == ENROLMENT_REPLACED && row.ak.b[0] == 1, "and found as the one before");
+    must(state_enrolment_before(s, "a", row.id, &row, &more));
+    check_that(c, !more, "which had none before it");
+    must(state_enrolment(s, "a", ENROLMENT_ACTIVE, &row));
+    must(state_enrolment_before(s, "other", row.id, &row, &more));
+    check_that(c, !more, "nor is it another's");
 }
 
 static void test_memory(struct checks *c)
@@ -157,6 +165,7 @@ static void test_memory(struct checks *c)
         .firmware = UINT64_MAX - 1,
         .run = { 5 },
         .log = { .size = 9, .root = { { 6 } } },
+        .noted_by = { { 7 } },
         .ima = { .pcr = { { 8 } }, .offset = 100, .entries = 2, .violations = 1 } };
     must(memory_write(s, "a", &m));
     must(memory_read(s, "a", &ak, &read));
@@ -165,11 +174,12 @@ static void test_memory(struct checks *c)
             read.known.clock.reset_count == 3 && read.known.clock.restart_count == 4 && read.known.clock.safe &&
             read.known.firmware == UINT64_MAX - 1 && read.known.run[0] == 5 && read.known.log.size == 9 &&
             read.known.log.root.b[0] == 6 && read.known.ima.pcr.b[0] == 8 && read.known.ima.offset == 100 &&
-            read.known.ima.entries == 2 && read.known.ima.violations == 1,
+            read.known.ima.entries == 2 && read.known.ima.violations == 1 && read.known.noted_by.b[0] == 7,
         "all of it is remembered");
     must(memory_read(s, "a", &other, &read));
     check_that(c, !read.known.has_quote && read.known.ima.offset == 0, "under another TPM its clock and logs begin anew");
-    check_that(c, read.known.log.size == 9 && read.policy_epoch == 7, "the record log and the policy don't");
+    check_that(c, read.known.log.size == 9 && read.known.noted_by.b[0] == 7 && read.policy_epoch == 7,
+        "the record log and the policy don't");
 }
 
 static void test_result(struct checks *c)
