@@ -9,6 +9,8 @@ stories = \
 	tests/story/names-a-log-copied-back \
 	tests/story/never-refuses-honest-work \
 	tests/story/outlives-kill-9 \
+	tests/story/rekeys-and-goes-on \
+	tests/story/replaces-keys-without-policy \
 	tests/story/refuses-by-each-predicate-alone \
 	tests/story/replays-the-machines-logs \
 	tests/story/survives-a-full-disk
