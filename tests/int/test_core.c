@@ -375,6 +375,32 @@ static void test_unclean(struct core_room *r)
     check_name(r, core_submit(r), E_ok, "then it serves");
 }
 
+/* Evidence that wasn't affirmed showed the verifier the log's head: that it knows it from then on says nothing of before. */
+static void test_moved(struct core_room *r)
+{
+    CORE_WAIT(r, r->signed_size == r->frontier.size);
+    core_stop(r);
+    r->has_seen = false;
+    r->signs = false;
+    core_start(r);
+    check_name(r, core_challenge_honest(r), E_ok, "the first evidence of a run");
+    struct result_claims claims = core_result(r);
+    claims.status = EAR_CONTRAINDICATED;
+    claims.vector.value[EAR_EXECUTABLES] = 96;
+    claims.codes_n = 1;
+    claims.codes[0] = E_reference_mismatch;
+    check_name(r, core_result_send(r, &claims, r->w.verifier, 0), E_ok, "isn't affirmed");
+    r->has_seen = true;
+    r->seen = claims.log;
+    check_that(r->c, r->seen.size == r->resume_size, "and shows the log's head");
+    check_name(r, core_attest(r), E_ok, "the second is affirmed, by a verifier that knows the head");
+    r->signs = true;
+    core_tell_health(r, E_ok);
+    core_sign(r);
+    core_certificate(r, "moved");
+    check_name(r, core_submit(r), E_certificate_before_restart, "a certificate issued before the start is refused");
+}
+
 /* The verifier's own last look before the crash covers the log's head. */
 static void test_covered(struct core_room *r)
 {
@@ -448,6 +474,7 @@ int main(int argc, char **argv)
     test_keys_change(&r);
     test_plan_and_approval(&r);
     test_unclean(&r);
+    test_moved(&r);
     test_covered(&r);
     test_rekey(&r);
     core_free(&r);

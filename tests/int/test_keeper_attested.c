@@ -499,6 +499,23 @@ static void anchored(struct room *r)
     check_code(r->c, fail(mint_of(r, NULL)), E_ok, "on");
 }
 
+/* Shows the verifier the log all the same. */
+static void not_affirmed(struct room *r)
+{
+    struct challenge c = room_challenge_now(r);
+    check_code(r->c, fail(room_challenge(r, &c, r->w.verifier)), E_ok, "the first evidence of a run");
+    struct result_claims claims = room_claims(r, &c);
+    claims.status = EAR_CONTRAINDICATED;
+    claims.vector.value[EAR_EXECUTABLES] = 96;
+    claims.codes_n = 1;
+    claims.codes[0] = E_reference_mismatch;
+    r->seen = claims.log;
+    claims.quote.b[0] ^= 1;
+    check_code(r->c, fail(room_result(r, &claims, r->w.verifier, 0, NULL)), E_result_mismatch, "a result about another quote");
+    claims.quote.b[0] ^= 1;
+    check_code(r->c, fail(room_result(r, &claims, r->w.verifier, 0, NULL)), E_attestation_failed, "isn't affirmed");
+}
+
 static void killed(struct room *r)
 {
     room_kill(r);
@@ -509,6 +526,13 @@ static void killed(struct room *r)
     check_code(r->c, fail(mint_of(r, NULL)), E_certificate_before_restart, "but for earlier certificates");
     check_code(r->c, fail(room_lease(r, ROOM_LEASE_S)), E_ok, "what the verifier saw of this run");
     check_code(r->c, fail(mint_of(r, NULL)), E_certificate_before_restart, "says nothing of the one before");
+    room_kill(r);
+    r->seen = log_state_empty();
+    start_again(r);
+    not_affirmed(r);
+    check_code(r->c, fail(room_lease(r, ROOM_LEASE_S)), E_ok, "a lease by a verifier who knows the log's head from this run");
+    check_that(r->c, room_becomes_usable(r), "it works");
+    check_code(r->c, fail(mint_of(r, NULL)), E_certificate_before_restart, "but for earlier certificates");
     room_sign(r);
     r->seen = (struct log_state){ .size = r->signed_size, .root = r->root[r->signed_size] };
     room_kill(r);
