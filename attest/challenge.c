@@ -17,16 +17,6 @@ static const char *const document_names[DOCUMENTS] = {
 };
 #define WORD_MAX 16
 
-const char *challenge_op_name(enum challenge_op op)
-{
-    return op < CHALLENGE_OPS ? op_names[op] : "?";
-}
-
-const char *challenge_document_name(enum challenge_document d)
-{
-    return d < DOCUMENTS ? document_names[d] : "?";
-}
-
 /* Which of the words a member is; bad_value where it is none. */
 static result member_word(const json_t *o, const char *name, const char *const *words, unsigned n, unsigned *ret)
 {
@@ -132,14 +122,6 @@ result challenge_parse(struct span payload, struct challenge *ret)
     TRY(read_operands(o, &c));
     *ret = c;
     return OK;
-}
-
-result challenge_open(const struct jws *j, const struct pubkey *verifier, struct challenge *ret)
-{
-    if (j->n != 1)
-        return fail(E_bad_signature);
-    TRY(jws_verify(verifier, TYP_CHALLENGE, j->payload, &j->sig[0]));
-    return challenge_parse(j->payload, ret);
 }
 
 result challenge_check(const struct challenge *c, const char *domain, const char *instance, int64_t now)

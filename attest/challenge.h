@@ -12,8 +12,6 @@
 
 enum challenge_op { CHALLENGE_APPRAISE, CHALLENGE_DOCUMENT, CHALLENGE_ENROL, CHALLENGE_ACTIVATE, CHALLENGE_OPS };
 enum challenge_document { DOCUMENT_CEL, DOCUMENT_FIRMWARE, DOCUMENT_IMA, DOCUMENT_POLICY, DOCUMENT_APPROVAL, DOCUMENTS };
-const char *challenge_op_name(enum challenge_op op); /* "appraise" */
-const char *challenge_document_name(enum challenge_document d); /* "cel" */
 
 struct challenge {
     char domain[DOMAIN_NAME_MAX + 1], instance[INSTANCE_NAME_MAX + 1];
@@ -31,8 +29,6 @@ struct challenge {
 MUST_USE result challenge_write(const struct challenge *c, struct buf *out);
 /* Errors of base/json, bad_value; members that its op doesn't have: unknown_member. */
 MUST_USE result challenge_parse(struct span payload, struct challenge *ret);
-/* One signature, by this verifier, then the payload: bad_signature, bad_header, and challenge_parse's. */
-MUST_USE result challenge_open(const struct jws *j, const struct pubkey *verifier, struct challenge *ret);
 /* Whether it is for this instance, now (seconds): domain_mismatch, instance_mismatch, challenge_stale. */
 MUST_USE result challenge_check(const struct challenge *c, const char *domain, const char *instance, int64_t now);
 

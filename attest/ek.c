@@ -142,17 +142,6 @@ result ek_roots_read(struct span pem, struct ek_roots **ret)
     return OK;
 }
 
-result ek_certificate_trim(struct span nv, struct span *ret_der)
-{
-    const unsigned char *p = nv.p;
-    AUTO_X509 *x = nv.n && nv.n <= LONG_MAX ? d2i_X509(NULL, &p, (long)nv.n) : NULL;
-    ERR_clear_error();
-    if (!x)
-        return fail(E_ek_certificate_bad);
-    *ret_der = span_part(nv, 0, (size_t)(p - nv.p));
-    return OK;
-}
-
 static bool oid_is(const ASN1_OBJECT *o, struct span want)
 {
     return span_equal((struct span){ OBJ_get0_data(o), OBJ_length(o) }, want);

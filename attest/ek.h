@@ -23,8 +23,6 @@ struct ek {
     struct digest certificate; /* SHA-256 of its DER */
     struct digest spki; /* SHA-256 of its SubjectPublicKeyInfo, DER */
 };
-/* The certificate that an NV index holds, without what pads the index behind it (ek_certificate_bad where it begins with none). */
-MUST_USE result ek_certificate_trim(struct span nv, struct span *ret_der);
 /* Proves that the certificate (DER, nothing behind it) is an EK's, by a configured manufacturer, at the time `now` (seconds):
  * ek_certificate_bad (form, key kind, Credential Profile section 3.2: not a CA, key usage, extended key usage, the TPM's
  * manufacturer, model and version in the subject's alternative name), ek_certificate_expired (it, or one above it, is not valid

@@ -22,11 +22,6 @@ const char *ear_status_name(enum ear_status s)
     return s < EAR_STATUSES ? status_names[s] : "?";
 }
 
-const char *ear_claim_name(enum ear_claim c)
-{
-    return c < EAR_CLAIMS ? claim_names[c] : "?";
-}
-
 /* draft-ietf-rats-ar4si section 2.3.2. */
 enum ear_status ear_tier(int value)
 {

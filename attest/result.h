@@ -18,7 +18,6 @@ enum ear_status { EAR_NONE, EAR_AFFIRMING, EAR_WARNING, EAR_CONTRAINDICATED, EAR
 const char *ear_status_name(enum ear_status s); /* "affirming" */
 
 enum ear_claim { EAR_INSTANCE_IDENTITY, EAR_CONFIGURATION, EAR_EXECUTABLES, EAR_HARDWARE, EAR_STORAGE_OPAQUE, EAR_CLAIMS };
-const char *ear_claim_name(enum ear_claim c); /* "instance-identity" */
 /* The tier of a claim's value: -1..1 none, 2..31 affirming, 32..95 warning, 96..127 contraindicated, negative ones alike. */
 enum ear_status ear_tier(int value);
 struct trust_vector {

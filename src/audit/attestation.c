@@ -61,11 +61,6 @@ static bool is_at(const struct table *t, const struct digest *d, uint64_t *ret_i
     return index != NULL;
 }
 
-bool result_is_at(const struct audit *a, const struct digest *result_, uint64_t *ret_index)
-{
-    return is_at(&a->attestations->recorded, result_, ret_index);
-}
-
 bool enrolment_is_at(const struct audit *a, const struct digest *statement, uint64_t *ret_index)
 {
     return is_at(&a->attestations->enrolled, statement, ret_index);

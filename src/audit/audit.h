@@ -178,8 +178,7 @@ const struct epoch_statement *epoch_now(const struct audit *a);
 /* attestation.c: the result that a decision or a read names, as the judge takes it; NULL where it names none, or none that its log
  * has, which is reported. Valid until the next call. */
 const struct attested_facts *attested_at(struct audit *a, const struct record *r);
-/* The record of a result or of an enrolment statement, up to now. */
-bool result_is_at(const struct audit *a, const struct digest *result_, uint64_t *ret_index);
+/* The record of an enrolment statement, up to now. */
 bool enrolment_is_at(const struct audit *a, const struct digest *statement, uint64_t *ret_index);
 
 /* reads.c */

@@ -69,12 +69,3 @@ const struct appraisal_policy *held_policy_terms(const struct held_policy *p)
 {
     return p->policy ? &p->terms : NULL;
 }
-
-bool held_policy_names(const struct held_policy *p, const struct pubkey *result_key, const struct pubkey *lease_key)
-{
-    for (unsigned i = 0; i < policy_verifiers(p->policy); i++)
-        if (pubkey_equal(policy_verifier_key(p->policy, i), result_key) &&
-            pubkey_equal(policy_verifier_lease(p->policy, i), lease_key))
-            return true;
-    return false;
-}

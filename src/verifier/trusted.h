@@ -24,7 +24,5 @@ MUST_USE result held_policy_read(
     struct span text, const struct pubkey *policy_key, const char *domain, uint64_t least, struct held_policy *ret);
 void held_policy_free(struct held_policy *p); /* accepts zeroed */
 const struct appraisal_policy *held_policy_terms(const struct held_policy *p); /* NULL: none is held */
-/* Whether the policy names these two keys as one verifier's. */
-bool held_policy_names(const struct held_policy *p, const struct pubkey *result_key, const struct pubkey *lease_key);
 
 #endif

@@ -26,18 +26,17 @@ static result sized(struct span tpm2b, struct span *ret)
 
 static result ek(char **arg)
 {
-    AUTO_BUF pem = BUF(FILE_MAX), nv = BUF(FILE_MAX), file = BUF(FILE_MAX);
+    AUTO_BUF pem = BUF(FILE_MAX), der = BUF(FILE_MAX), file = BUF(FILE_MAX);
     AUTO_EK_ROOTS *roots = NULL;
-    struct span public, certificate;
+    struct span public;
     struct ek ek;
     TRY(file_read(arg[0], FILE_MAX, &pem));
-    TRY(file_read(arg[1], FILE_MAX, &nv));
+    TRY(file_read(arg[1], FILE_MAX, &der));
     TRY(file_read(arg[2], FILE_MAX, &file));
     TRY(sized(buf_span(&file), &public));
     TRY(ek_roots_read(buf_span(&pem), &roots));
-    TRY(ek_certificate_trim(buf_span(&nv), &certificate));
-    TRY(ek_certificate_check(roots, certificate, strtoll(arg[3], NULL, 10), &ek));
-    return ek_public_check(certificate, public);
+    TRY(ek_certificate_check(roots, buf_span(&der), strtoll(arg[3], NULL, 10), &ek));
+    return ek_public_check(buf_span(&der), public);
 }
 
 static result make(char **arg)
