@@ -5,6 +5,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/vectors.h"
 
+#include "attest/key_proof.h"
 #include "attest/appraise.h"
 
 #include <stdlib.h>
@@ -187,10 +188,39 @@ static void challenges(struct checks *c)
     }
 }
 
+/* A rekey's statement is read by the audit (tests/unit/test_audit_keys); here, that it is the record key's and in canonical form.
+ */
+static void key_statements(struct checks *c)
+{
+    AUTO_JSON *rows = vectors_load("keystatements");
+    AUTO_PUBKEY *record = vector_key("record"), *mint = vector_key("mint"), *other = vector_key("attestation");
+    const json_t *v;
+    size_t i;
+    json_array_foreach (rows, i, v) {
+        AUTO_JSON *payload = NULL;
+        AUTO_PUBKEY *stated = NULL, *none = NULL;
+        AUTO_BUF text = BUF(JWS_TEXT_MAX), arena = BUF(JWS_TEXT_MAX);
+        struct token_identity token = { 0 };
+        struct jws j;
+        must(is_ok(json_canonical(json_object_get(v, "jws"), &text)) && is_ok(jws_parse_text(buf_span(&text), &arena, &j)));
+        check_code(c, jws_verify(record, TYP_KEY_STATEMENT, j.payload, &j.sig[0]), E_ok, vector_text(v, "name"));
+        check_that(c, is_ok(json_strict(j.payload, JWS_PAYLOAD_MAX, &payload)) && is_ok(json_is_canonical(payload, j.payload)),
+            "in RFC 8785 form");
+        bool is_mint = span_is(span_text(vector_text(v, "kind")), "mint");
+        result r = hsm_key_proof(buf_span(&text), record, "prod.example", "seb-1", &token, &stated);
+        check_code(c, r, is_mint ? E_ok : E_key_not_certified, "one of a mint key proves it");
+        check_that(
+            c, !is_mint || (pubkey_equal(stated, mint) && span_is(span_text(token.serial), "0123")), "that key, on that token");
+        r = hsm_key_proof(buf_span(&text), other, "prod.example", "seb-1", &token, &none);
+        check_code(c, r, E_key_not_certified, "by the record key alone");
+    }
+}
+
 int main(void)
 {
     struct checks c = { 0 };
     appraisals(&c);
+    key_statements(&c);
     challenges(&c);
     return checks_end(&c);
 }

@@ -171,12 +171,15 @@ static bool document_verifies(const json_t *rows, const json_t *v, const struct 
     struct span kind = span_text(vector_text(v, "kind"));
     struct policy *p = NULL;
     struct epoch_statement e;
+    struct acknowledge a;
     if (span_is(kind, "certificate"))
         return certificate_verifies(rows, v, j);
     if (span_is(kind, "request"))
         return statement_verifies(v, j) && request_verifies(rows, v, j);
     if (span_is(kind, "epoch"))
         return statement_verifies(v, j) && is_ok(epoch_parse(j->payload, &e)) && is_digest(&e.digest, v, "digest");
+    if (span_is(kind, "acknowledge"))
+        return statement_verifies(v, j) && is_ok(acknowledge_parse(j->payload, &a)) && is_digest(&a.digest, v, "digest");
     if (span_is(kind, "result"))
         return result_verifies(rows, v, j);
     bool same = statement_verifies(v, j) && is_ok(policy_parse(j->payload, &p)) && is_digest(policy_digest(p), v, "digest");

@@ -90,6 +90,10 @@ def epoch():
     return {"domain": DOMAIN, "epoch": 3, "exp": NOW + 3600, "iat": NOW - 600}
 
 
+def acknowledge(what):
+    return {"domain": DOMAIN, "iat": NOW, "instance": INSTANCE, "root": digest(b"root"), "size": 41, "what": what}
+
+
 CONTRACTS = {
     "put": contract(),
     "create": contract(preconditions={"absent": True}),
@@ -122,6 +126,22 @@ def documents():
         document("policy", "policy", "seb-policy+jws", ["policy"], policy()),
         document("epoch statement", "epoch", "seb-epoch+jws", ["revocation"], epoch()),
         document("attestation result", "result", "eat+jwt", ["verifier"], result()),
+        document("acknowledgement of a log behind its anchor", "acknowledge", "seb-acknowledge+jws", ["policy"], acknowledge("rollback")),
+        document("acknowledgement of an unclean start", "acknowledge", "seb-acknowledge+jws", ["policy"], acknowledge("unclean")),
+    ]
+
+
+def key_statements():
+    """By the record key: of a mint key on a token; of the keys that take its own place and the others'."""
+    mint = KEYS["mint"]
+    attributes = {"attributes": {"always_sensitive": True, "extractable": False, "local": True, "never_extractable": True, "sensitive": True},
+                  "label": "seb-mint", "manufacturer": "maker", "model": "HSM 1", "serial": "0123", "spki": b64url(mint.spki)}
+    of = {"domain": DOMAIN, "instance": INSTANCE}
+    old = {n: KEYS[n].jwk for n in ("attestation", "mint", "record")}
+    new = {"attestation": KEYS["authority-0"].jwk, "mint": KEYS["mint"].jwk, "record": KEYS["authority-1"].jwk}
+    return [
+        document("mint key on a token", "mint", "seb-key+jws", ["record"], {"attributes": attributes, "jwk": mint.jwk, "use": "mint", **of}),
+        document("rekey", "rekey", "seb-key+jws", ["record"], {"new": new, "old": old, "use": "rekey", **of}),
     ]
 
 
@@ -281,6 +301,7 @@ def main():
              "documents": documents(), "bus": bus(), "entries": log_entries(), "merkle": merkle(), "checkpoints": checkpoints(),
              "quotes": quotes(), "credentials": credentials(), "approvals": approvals(), "eventlogs": event_logs(),
              "references": references(), "appraisals": appraisals(), "challenges": challenges(),
+             "keystatements": key_statements(),
              "hostile": hostile(list(samples.values()), contracts(), bus(), log_entries(), checkpoints(), quotes(),
                                 signatures()[0]["compact"])}
     for name, content in files.items():
