@@ -77,6 +77,7 @@ int64_t policy_credential_s(const struct policy *p);
 /* Verifiers, 1 to 8, by number: the key that signs challenges, results and enrolments; the one that signs leases; the name. */
 unsigned policy_verifiers(const struct policy *p);
 const struct pubkey *policy_verifier_key(const struct policy *p, unsigned i);
+bool policy_names_verifier(const struct policy *p, const struct digest *kid); /* a verifier's jwk has this thumbprint */
 const struct pubkey *policy_verifier_lease(const struct policy *p, unsigned i);
 const char *policy_verifier_name(const struct policy *p, unsigned i);
 /* Who countersigns approvals, and how many distinct of them an approval needs beside the policy key. */

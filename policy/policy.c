@@ -343,6 +343,14 @@ const struct pubkey *policy_verifier_key(const struct policy *p, unsigned i)
     return p->verifiers[i].key;
 }
 
+bool policy_names_verifier(const struct policy *p, const struct digest *kid)
+{
+    for (unsigned i = 0; i < policy_verifiers(p); i++)
+        if (digest_equal(pubkey_thumbprint(policy_verifier_key(p, i)), kid))
+            return true;
+    return false;
+}
+
 const struct pubkey *policy_verifier_lease(const struct policy *p, unsigned i)
 {
     return p->verifiers[i].lease;

@@ -209,6 +209,7 @@ static void result_receive(struct core *c, uint64_t slot, const struct attest_me
         r = result_fits(c, verifier, &claims);
     if (is_ok(r)) {
         a->judged = claims;
+        a->judged_by = *pubkey_thumbprint(policy_verifier_key(c->policy, verifier));
         a->judging_fits = attested_fits(c, &claims);
         a->judging_first = a->is_first;
         r = result_to_keeper(c, slot, m);

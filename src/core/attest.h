@@ -38,10 +38,12 @@ struct attestation {
     bool judging, judging_fits, judging_first;
     uint64_t judge_slot;
     struct result_claims judged;
+    struct digest judged_by; /* the verifier's key */
     struct buf judged_text, judged_of; /* compact; the evidence that it judges */
     /* The newest result. */
     bool held;
     struct result_claims claims;
+    struct digest by; /* the verifier's key */
     struct attested_facts facts;
     struct buf result, of; /* compact; the evidence that it judges */
     bool recorded;
@@ -70,6 +72,8 @@ enum seb_code attested_code(struct core *c);
 void attested_watch(struct core *c);
 /* The pending result is the held one from here on. */
 MUST_USE result attested_hold(struct core *c);
+/* Another policy is in force: what a verifier said whom it doesn't name is not held any more. */
+void attested_policy(struct core *c);
 /* Before the facts of an entry are taken that names the held result: it is recorded, and its time is not after theirs. */
 MUST_USE result attested_record(struct core *c);
 /* The member of `sebctl status`. */

@@ -93,15 +93,26 @@ static void lift(struct core *c)
     log_line(LOG_NOTE, "the verifier had seen the log up to the unclean start: certificates issued before it serve again");
 }
 
+void attested_policy(struct core *c)
+{
+    struct attestation *a = &c->attest;
+    if (a->held && !policy_names_verifier(c->policy, &a->by))
+        a->held = false;
+    attested_watch(c);
+}
+
 result attested_hold(struct core *c)
 {
     struct attestation *a = &c->attest;
+    if (!policy_names_verifier(c->policy, &a->judged_by)) /* the policy changed while the keeper judged it */
+        return OK;
     struct buf text = a->result, of = a->of; /* changes places with the new one's */
     a->result = a->judged_text;
     a->of = a->judged_of;
     a->judged_text = text;
     a->judged_of = of;
     a->claims = a->judged;
+    a->by = a->judged_by;
     a->held = true;
     a->recorded = false;
     lift(c);

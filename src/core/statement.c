@@ -94,6 +94,7 @@ void statement_in_force(struct admin *a)
     case LOADED_POLICY:
         policy_free(c->policy);
         c->policy = policy_hold(a->policy);
+        attested_policy(c);
         break;
     case LOADED_EPOCH:
         c->epoch = a->epoch;

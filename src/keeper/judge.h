@@ -14,6 +14,7 @@
 struct held_result {
     struct digest digest; /* of its payload; zero: none is here */
     struct digest mint_key; /* that it names */
+    struct digest by; /* the verifier's key */
     bool affirming;
     int64_t iat, exp; /* seconds */
 };

@@ -46,6 +46,14 @@ static result hold_anchor(const struct keeper *k, const struct policy *p)
     return older ? fail(E_not_newer) : OK;
 }
 
+/* What a verifier said whom the policy in force doesn't name lets nothing be minted. */
+static void drop_results(struct grounds *g)
+{
+    for (unsigned i = 0; i < HELD_RESULTS; i++)
+        if (!policy_names_verifier(g->policy, &g->results.result[i].by))
+            g->results.result[i] = (struct held_result){ 0 };
+}
+
 /* A newer policy that doesn't approve of the token isn't in force; but whoever signs policies has spoken, so the older one isn't
  * minted under any more either. */
 result policy_load(struct keeper *k, uint64_t slot, struct span fields)
@@ -65,6 +73,7 @@ result policy_load(struct keeper *k, uint64_t slot, struct span fields)
     if (is_ok(r)) {
         policy_free(k->grounds.policy);
         k->grounds.policy = p;
+        drop_results(&k->grounds);
         approval_choose(k); /* who must have countersigned may be others */
     } else {
         log_result(LOG_WARNING, "policy refused", r);
