@@ -46,7 +46,7 @@ static void keep(struct keeper *k, const struct result_claims *c)
     h->result[h->next] = (struct held_result){
         .digest = c->digest,
         .mint_key = c->mint,
-        .by = *pubkey_thumbprint(policy_verifier_key(k->grounds.policy, k->verdict.verifier)),
+        .by = k->verdict.verifier,
         .affirming = c->status == EAR_AFFIRMING,
         .iat = c->iat,
         .exp = c->exp,
