@@ -7,6 +7,8 @@
 #include "attest/policy_digest.h"
 
 #define TCG_LOG_MAX (4u << 20)
+/* PCRs that firmware measures the machine's start into (section 3.3.4). */
+#define FIRMWARE_PCRS 0x000000ffu
 
 struct tcg_replay {
     struct digest pcr[TPM_PCRS]; /* SHA-256 bank */

@@ -5,8 +5,6 @@
 #include "attest/appraise.h"
 #include "attest/approval.h"
 
-/* PCRs that firmware measures the machine's start into (PC Client Platform Firmware Profile, section 3.3.4). */
-#define FIRMWARE_PCRS 0x000000ffu
 /* Where the broker's own measurements are as long as no approval says so. */
 #define MEASURED_PCR_DEFAULT 12
 

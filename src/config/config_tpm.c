@@ -67,7 +67,7 @@ static result pcrs_read(const json_t *o, struct config *c, const char **ret_wher
     const json_t *list;
     json_t *pcr;
     size_t i;
-    c->pcr_mask = 0xff; /* what the firmware measures (TCG PC Client Platform Firmware Profile, section 3.3.4) */
+    c->pcr_mask = 0x4ff; /* what the firmware measures (PC Client Platform Firmware Profile, section 3.3.4), and IMA's 10 */
     if (!json_has(o, "pcrs"))
         return OK;
     if (!is_ok(json_array_at(o, "pcrs", 1, 24, &list)))

@@ -66,20 +66,26 @@ static result put_quote(const struct keeper *k, struct evidence *e)
     return span_copy(SPAN(w->challenge.lease_nonce), e->lease_nonce, sizeof e->lease_nonce);
 }
 
+/* A log of PCRs that aren't quoted proves nothing, and isn't offered. */
+static void put_logs(const struct keeper *k, struct evidence *e)
+{
+    const struct keeper_challenge *c = &k->challenge;
+    e->has_firmware = c->firmware.n != 0 && (e->pcr_mask & FIRMWARE_PCRS) == FIRMWARE_PCRS;
+    e->firmware = sha256(buf_span(&c->firmware));
+    e->has_ima = c->ima.n != 0 && (e->pcr_mask >> IMA_PCR & 1);
+    e->ima_length = c->ima.n;
+}
+
 /* The note is the one that was quoted: nothing is signed while the chip makes evidence. */
 result evidence_part(struct keeper *k, struct buf *out)
 {
     AUTO_EVIDENCE *e = NULL;
-    const struct keeper_challenge *c = &k->challenge;
     TRY(evidence_new(&e));
     e->has_approval = k->approval.given;
     e->approval = k->approval.digest;
     e->cel = sha256(buf_span(&k->opening.log));
-    e->has_firmware = c->firmware.n != 0;
-    e->firmware = sha256(buf_span(&c->firmware));
-    e->has_ima = c->ima.n != 0;
-    e->ima_length = c->ima.n;
     TRY(put_quote(k, e));
+    put_logs(k, e);
     TRY(put_keys(k, e->key));
     TRY(buf_put(&e->note, buf_span(&k->log.note)));
     TRY(span_copy(SPAN(k->run), e->run, sizeof e->run));

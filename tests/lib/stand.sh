@@ -65,7 +65,7 @@ stand_config() {
         --argjson policy "$(with_key policy key show --jwk)" --argjson revocation "$(with_key revocation key show --jwk)" \
         '{domain: $domain, instance: "seb-1", state_dir: ($dir + "/state"), run_dir: ($dir + "/run"),
           bus: {verifier: $door}, limits: {pipes: 256, in_flight_per_uid: 512, rate_per_s_per_uid: 100000, in_flight_per_agent: 64, refusals_per_minute_per_agent: 600},
-          tpm: {path: ($dir + "/tpm/tpm")},
+          tpm: {path: ($dir + "/tpm/tpm"), firmware_log: ($dir + "/firmware"), ima_log: ($dir + "/ima")},
           mint_key: {backend: "pkcs11", "module": $pkcs11, token: "seb", pin_file: ($dir + "/hsm/pin"), label: "mint-1", sessions: 2},
           pinned: {policy: $policy, revocation: $revocation}, targets: $targets[0]}' | jq "$STAND_CONFIG_FILTER" >"$STAND/sebd.json"
 }

@@ -43,7 +43,7 @@ static void defaults(struct checks *t)
         "limits have defaults");
     check_that(t,
         !strcmp(c->tpm, "/dev/tpmrm0") && c->handle_attestation == 0x81000a01 && c->handle_record == 0x81000a02 &&
-            c->handle_mint == 0x81000a03 && c->pcr_mask == 0x10ff,
+            c->handle_mint == 0x81000a03 && c->pcr_mask == 0x14ff,
         "so has the TPM");
     check_that(t,
         c->handle_mint_other == 0x81000a05 && c->handle_pin == 0x81000a04 && c->nv_epoch == 0x01500a01 &&
