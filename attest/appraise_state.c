@@ -120,6 +120,10 @@ static result judge_ima(const struct appraisal_case *c)
         verdict_say(c->v, E_event_log_mismatch);
         return OK;
     }
+    if (e->ima_length > state.offset && c->a->documents->ima.n == 0) { /* it was never handed over */
+        verdict_say(c->v, E_event_log_missing);
+        return OK;
+    }
     result r = ima_advance(c->a->documents->ima, IMA_PCR, &e->pcr[IMA_PCR], &state);
     TRY(verdict_of(c->v, r, E_event_log_mismatch));
     if (is_ok(r) && c->fresh && c->clock_good)

@@ -4,6 +4,7 @@
 
 #include "attest/appraise.h"
 #include "attest/approval.h"
+#include "attest/ima.h"
 #include "attest/tcg_log.h"
 #include "base/clock.h"
 #include "verifier/trusted.h"
@@ -59,21 +60,30 @@ static result key_load(struct verifier_args *a, enum verifier_option o, struct p
     return OK;
 }
 
-static result file_of(const struct bundle *b, const char *name, size_t max, struct buf *out)
+static result file_in(const char *folder, const char *name, size_t max, struct buf *out)
 {
     AUTO_BUF path = BUF(4096);
-    TRY(buf_printf(&path, "%s/%s", b->folder, name));
+    TRY(buf_printf(&path, "%s/%s", folder, name));
     TRY(buf_u8(&path, 0));
     buf_free(out);
     *out = BUF(max);
     return file_read((const char *)path.p, max, out);
 }
 
+static result file_of(const struct bundle *b, const char *name, size_t max, struct buf *out)
+{
+    return file_in(b->folder, name, max, out);
+}
+
+static result may_be_missing(result r)
+{
+    return code_of(r) == E_io && foreign_code(r) == ENOENT ? OK : r;
+}
+
 /* A file that may be missing: then its span is empty, and the appraisal says whether it had to be there. */
 static result file_if_there(const struct bundle *b, const char *name, size_t max, struct buf *out)
 {
-    result r = file_of(b, name, max, out);
-    return code_of(r) == E_io && foreign_code(r) == ENOENT ? OK : r;
+    return may_be_missing(file_of(b, name, max, out));
 }
 
 static result blob(const struct bundle *b, const struct digest *d, const char *extension, size_t max, struct buf *out)
@@ -154,6 +164,17 @@ static result export_read(struct verifier_args *a, struct bundle *b)
     if (b->evidence->has_policy)
         TRY(blob(b, &b->evidence->policy, "jws", JWS_TEXT_MAX, &b->policy_text));
     return blob(b, &r->enrolment, "jws", STATE_STATEMENT_MAX, &b->statement_text);
+}
+
+/* What the broker's log doesn't hold: IMA's list, and a firmware log that is too long for it. */
+static result logs_read(struct verifier_args *a, struct bundle *b)
+{
+    const char *folder = a->value[OPT_LOGS];
+    if (!folder)
+        return OK;
+    if (!b->firmware.n)
+        TRY(may_be_missing(file_in(folder, "firmware", TCG_LOG_MAX, &b->firmware)));
+    return b->ima.n ? OK : may_be_missing(file_in(folder, "ima", IMA_LOG_MAX, &b->ima));
 }
 
 /* docs/formats.md, "Bundle for offline appraisal". */
@@ -287,6 +308,8 @@ result verifier_appraise(struct verifier_args *a)
     a->about = a->operand;
     b.is_export = !is_ok(file_of(&b, EVIDENCE_FILE, EVIDENCE_TEXT_MAX, &probe));
     TRY(b.is_export ? export_read(a, &b) : folder_read(&b));
+    a->about = a->value[OPT_LOGS];
+    TRY(logs_read(a, &b));
     TRY(trust(a, &b));
     a->about = NULL;
     return judge(a, &b);

@@ -33,6 +33,7 @@ static const struct {
     [OPT_POLICY_KEY] = { "policy-key" },
     [OPT_VERIFIER] = { "verifier" },
     [OPT_RESULT] = { "result" },
+    [OPT_LOGS] = { "logs" },
 };
 
 enum operand { OPERAND_NONE, OPERAND_ONE, OPERAND_MAYBE };
@@ -56,7 +57,8 @@ static const struct command commands[] = {
     { "keys", verifier_keys, CONFIG | BIT(OPT_NAME), 0, OPERAND_NONE, false },
     { "reference", verifier_reference, CONFIG | BIT(OPT_LIBEXEC) | BIT(OPT_SEBD) | BIT(OPT_RELEASE) | BIT(OPT_PCR), CONFIG,
         OPERAND_NONE, true },
-    { "appraise", verifier_appraise, APPRAISE_NEEDS | BIT(OPT_RESULT) | BIT(OPT_JSON), APPRAISE_NEEDS, OPERAND_ONE, true },
+    { "appraise", verifier_appraise, APPRAISE_NEEDS | BIT(OPT_RESULT) | BIT(OPT_LOGS) | BIT(OPT_JSON), APPRAISE_NEEDS, OPERAND_ONE,
+        true },
 };
 
 static const char help[] =
@@ -69,7 +71,8 @@ static const char help[] =
     "       seb-verifier acknowledge INSTANCE [--size N --root DIGEST] [--firmware]\n"
     "       seb-verifier keys [--name NAME]                   for the signed policy's `verifiers`\n"
     "       seb-verifier reference [--libexec DIR] [--sebd FILE] [--release TEXT] [--pcr N=HEX ...] --config SEBD.JSON ...\n"
-    "       seb-verifier appraise DIR --reference FILE --policy-key JWK --verifier JWK [--result DIGEST] [--json]\n"
+    "       seb-verifier appraise DIR --reference FILE --policy-key JWK --verifier JWK [--result DIGEST]\n"
+    "                             [--logs DIR] [--json]       offline, an export or a bundle\n"
     "--config FILE (" DEFAULT_CONFIG ") is its configuration, but for `reference`, which reads brokers'.\n"
     "Exit codes: 0 done, 1 refused or failed, 2 the command line is wrong.\n"
     "seb-verifier(1) says it all.\n";

@@ -28,6 +28,7 @@ enum verifier_option {
     OPT_POLICY_KEY,
     OPT_VERIFIER,
     OPT_RESULT,
+    OPT_LOGS,
     VERIFIER_OPTIONS
 };
 #define VALUES_MAX 32

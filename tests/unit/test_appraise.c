@@ -259,6 +259,10 @@ static void bad_ima(struct attest_world *w)
     if (!is_ok(buf_text(&w->ima_log, "no log")))
         abort();
 }
+static void ima_not_handed_over(struct attest_world *w)
+{
+    w->documents.ima = (struct span){ NULL, 0 };
+}
 static void cut_ima(struct attest_world *w)
 {
     w->has_ima = true;
@@ -446,6 +450,7 @@ static const struct attack attacks[] = {
     { "no IMA log where it must be", needs_ima, NULL, { E_event_log_missing }, EAR_WARNING },
     { "a firmware log that is none", bad_firmware, NULL, { E_event_log_mismatch }, EAR_CONTRAINDICATED },
     { "an IMA log that is none", bad_ima, NULL, { E_event_log_mismatch }, EAR_CONTRAINDICATED },
+    { "an IMA log that isn't handed over", bad_ima, ima_not_handed_over, { E_event_log_missing }, EAR_WARNING },
     { "an IMA log that was longer", cut_ima, NULL, { E_event_log_mismatch }, EAR_CONTRAINDICATED },
     { "a binary changed by one byte", changed_binary, NULL, { E_state_not_approved, E_reference_mismatch }, EAR_WARNING },
     { "a PCR with a reference value", other_boot, NULL, { E_reference_mismatch }, EAR_WARNING },
