@@ -14,6 +14,7 @@
 struct shown {
     struct quoted_state state;
     uint64_t first, last; /* sizes of checkpoints */
+    bool before; /* the first is of before this run */
 };
 struct state_watch {
     struct shown shown[STATES];
@@ -107,26 +108,28 @@ static bool is_other(const struct state_watch *w, const struct quoted_state *s)
 void states_end(struct audit *a, struct state_watch *w)
 {
     for (unsigned i = 0; i < w->shown_n; i++)
-        if (is_other(w, &w->shown[i].state))
+        if (is_other(w, &w->shown[i].state) && !(w->shown[i].before && w->shown[i].last == w->shown[i].first))
             report_found(&a->report, FOUND_quote_state, at_size(w->shown[i].first), "%s", "");
     w->shown_n = w->attested_n = 0;
 }
 
+/* The last checkpoint of a run is quoted by the next one too, and by each that begins before anything more is signed: it shows
+ * their states. */
 void states_record(struct audit *a, struct state_watch *w, const struct record *r)
 {
-    struct shown carried = { .first = 0 };
-    bool carries = false;
+    struct shown carried[STATES];
+    unsigned carried_n = 0, kept_n = 0;
     if (r->e.type != ENTRY_START)
         return;
-    /* The last checkpoint of a run that crashed is quoted by the next one, and shows that one's state. */
-    for (unsigned i = 0; i < w->shown_n && !carries; i++) {
-        carries = w->shown[i].first == w->newest && is_other(w, &w->shown[i].state);
-        if (carries) {
-            carried = w->shown[i];
-            w->shown[i] = w->shown[--w->shown_n];
-        }
+    for (unsigned i = 0; i < w->shown_n; i++) {
+        const struct shown s = w->shown[i];
+        if (s.first == w->newest && is_other(w, &s.state))
+            carried[carried_n++] = (struct shown){ .state = s.state, .first = s.first, .last = s.first, .before = true };
+        else
+            w->shown[kept_n++] = s;
     }
+    w->shown_n = kept_n;
     states_end(a, w);
-    if (carries)
-        w->shown[w->shown_n++] = carried;
+    for (; w->shown_n < carried_n; w->shown_n++)
+        w->shown[w->shown_n] = carried[w->shown_n];
 }

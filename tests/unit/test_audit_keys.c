@@ -388,7 +388,7 @@ static void second_answers(struct checks *c)
 /* What quotes show of the machine, in the run and at the epoch in which it was attested. */
 static void quoted_states(struct checks *c)
 {
-    const struct digest other = sha256(span_text("another state"));
+    const struct digest other = sha256(span_text("another state")), another = sha256(span_text("and another"));
     struct story s;
     story_begin(&s);
     aw_apply(&s.w, "one"); /* 5 6 7 */
@@ -398,8 +398,10 @@ static void quoted_states(struct checks *c)
     story_expect(c, &s, FOUND_quote_state, 8, FINDINGS, "a checkpoint quoted in another state than the attested one");
 
     story_begin(&s);
+    aw_soft_pcr(&s.tpm, 0, &another);
+    aw_quote(&s.w); /* what the last run left, by one that never came to sign anything */
     aw_soft_pcr(&s.tpm, 0, &other);
-    aw_quote(&s.w); /* what the last run left */
+    aw_quote(&s.w); /* and by the next */
     story_put(&s, aw_start(&s.w)); /* 5 */
     story_put(&s, aw_result(&s.w)); /* 6 */
     aw_apply(&s.w, "one");
