@@ -161,17 +161,20 @@ result approvals_moved(struct approvals *a, const struct config *c, uint64_t cou
 
 bool approvals_stand_for(const struct approvals *a, const struct approved_for *chip, int64_t epoch)
 {
-    bool other = false;
+    bool other = false, found = false;
+    const bool recorded = a->moved && a->counter == chip->counter;
+    if (recorded && a->epoch != epoch)
+        return false;
     for (unsigned i = 0; i < a->n; i++) {
         const struct approval *p = &a->held[i].file.approval;
         if (!is_for(p, chip) || p->counter != chip->counter)
             continue;
-        if (p->epoch == epoch)
-            return true;
-        other = true;
+        found = found || p->epoch == epoch;
+        other = other || p->epoch != epoch;
     }
-    /* An approval for another epoch at this value may be in use: whatever the file says, it must not stay so. */
-    return !other && a->moved && a->counter == chip->counter && a->epoch == epoch;
+    /* An approval for another epoch at this value may be in use, and the chip can't tell the two apart: whatever the file says, it
+     * must not stay so. Where both were approved, what the counter was moved for says which. */
+    return found ? recorded || !other : recorded && !other;
 }
 
 static bool is_countersigned(const struct approval_file *f, const struct policy *p, const struct pubkey *policy_key)

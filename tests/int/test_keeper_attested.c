@@ -414,6 +414,11 @@ static void for_the_next_epoch(struct approval *a)
     a->epoch++;
 }
 
+static void at_this_counter(struct approval *a)
+{
+    a->epoch++;
+}
+
 static void epochs(struct room *r)
 {
     struct digest old = *pubkey_thumbprint(r->instance.key[ROLE_MINT]);
@@ -445,6 +450,17 @@ static void epochs(struct room *r)
     wait_health(r, E_lease_missing, "after a restart the counter stays where it is");
     check_code(r->c, fail(room_lease(r, ROOM_LEASE_S)), E_ok, "a lease");
     check_that(r->c, room_becomes_usable(r), "and the epoch's key is in use");
+    check_code(r->c, fail(mint_of(r, NULL)), E_ok, "and mints");
+    /* What was approved of the epoch before can be used at this counter for ever. */
+    check_code(r->c, fail(load_edited(r, r->policy_key, at_this_counter)), E_ok, "the next epoch, approved for the counter of now");
+    advance(r, 6);
+    wait_health(r, E_epoch_not_approved, "doesn't keep the counter from moving");
+    nothing_is_signed(r, "and nothing is signed at either");
+    check_code(r->c, fail(room_approve(r)), E_ok, "approved as it is now");
+    check_code(r->c, fail(room_lease(r, ROOM_LEASE_S)), E_ok, "a lease");
+    check_that(r->c, room_becomes_usable(r), "it works");
+    ROOM_WAIT(r, ROOM_WAIT_MS, r->instance.mint_epoch == 6);
+    check_code(r->c, fail(room_lease(r, ROOM_LEASE_S)), E_ok, "the mint key is attested");
     check_code(r->c, fail(mint_of(r, NULL)), E_ok, "and mints");
 }
 
@@ -540,6 +556,50 @@ static void killed(struct room *r)
     check_code(r->c, fail(room_lease(r, ROOM_LEASE_S)), E_ok, "a lease by a verifier who saw the whole log");
     check_that(r->c, room_becomes_usable(r), "it works");
     check_code(r->c, fail(mint_of(r, NULL)), E_ok, "with earlier certificates too");
+    room_sign(r);
+    room_kill(r);
+    start_again(r);
+    /* The first result gets lost; the verifier has the log's head from this run all the same. */
+    check_code(r->c, fail(challenge_with(r, r->w.verifier, NULL)), E_ok, "evidence shows the log's head");
+    r->seen = (struct log_state){ .size = r->signed_size, .root = r->root[r->signed_size] };
+    check_code(r->c, fail(room_lease(r, ROOM_LEASE_S)), E_ok, "a lease at the second challenge");
+    check_that(r->c, room_becomes_usable(r), "it works");
+    check_code(
+        r->c, fail(mint_of(r, NULL)), E_certificate_before_restart, "what the first challenge showed isn't what was seen before");
+}
+
+/* A policy that names another verifier in place of the one so far. */
+static void name_verifier(struct room *r, struct testkey *key, int64_t epoch)
+{
+    json_t *named = at_path(r->w.policy_json, "verifiers.0"), *jwk = NULL;
+    must_ok(pubkey_jwk(testkey_public(key), &jwk), "jwk");
+    must(json_object_set_new(named, "jwk", jwk) == 0, "verifier");
+    must_ok(json_put_int(r->w.policy_json, "policy_epoch", epoch), "policy");
+    must_ok(json_put_int(r->w.certificate_json, "policy_epoch", epoch), "certificate");
+    document_free(&r->policy);
+    document_sign(&r->policy, r->policy_key, TYP_POLICY, r->w.policy_json);
+    check_code(r->c, fail(room_load(r, MESSAGE_POLICY, &r->policy.jws)), E_ok, "a policy with another verifier");
+}
+
+static void withdrawn(struct room *r)
+{
+    struct testkey *before = r->w.verifier;
+    room_stop(r);
+    start_again(r);
+    check_code(r->c, fail(room_lease(r, ROOM_LEASE_S)), E_ok, "a result and a lease");
+    check_that(r->c, room_becomes_usable(r), "it works");
+    check_code(r->c, fail(mint_of(r, NULL)), E_ok, "a credential");
+    struct round n = begin_round(r);
+    name_verifier(r, r->w.stranger, 70);
+    check_code(r->c, fail(mint_of(r, NULL)), E_attestation_missing, "a withdrawn verifier's result serves no more");
+    check_code(r->c, fail(room_result(r, &n.claims, before, ROOM_LEASE_S, n.lease)), E_verifier_unknown, "nor does its next one");
+    check_code(r->c, fail(room_result(r, &n.claims, r->w.stranger, ROOM_LEASE_S, n.lease)), E_result_mismatch,
+        "nor another's to its challenge");
+    r->w.verifier = r->w.stranger;
+    check_code(r->c, fail(room_lease(r, ROOM_LEASE_S)), E_ok, "a result of the new verifier");
+    check_code(r->c, fail(mint_of(r, NULL)), E_ok, "a credential by it");
+    r->w.verifier = before;
+    name_verifier(r, before, 71);
 }
 
 int main(int argc, char **argv)
@@ -566,6 +626,7 @@ int main(int argc, char **argv)
     epochs(&r);
     anchored(&r);
     killed(&r);
+    withdrawn(&r);
     room_stop(&r);
     check_that(&c, r.wrong == 0, "the keeper sent nothing that was wrong");
     room_free(&r);
