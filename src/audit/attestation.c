@@ -18,7 +18,7 @@
 struct held {
     bool there;
     struct attested_facts facts;
-    struct digest kid[ROLES];
+    struct digest verifier, kid[ROLES];
 };
 struct attestations {
     struct table recorded; /* results: their records */
@@ -140,9 +140,10 @@ static result take_evidence(struct audit *a, const struct record *r, unsigned ve
     return OK;
 }
 
-static void hold(struct attestations *s, const struct result_claims *c)
+static void hold(struct attestations *s, const struct digest *verifier, const struct result_claims *c)
 {
     s->held[s->next++ % HELD] = (struct held){ .there = true,
+        .verifier = *verifier,
         .facts = { .result = c->digest, .affirming = c->status == EAR_AFFIRMING, .iat = c->iat, .exp = c->exp },
         .kid = { [ROLE_ATTESTATION] = c->attestation, [ROLE_RECORD] = c->record, [ROLE_MINT] = c->mint } };
 }
@@ -156,7 +157,7 @@ static bool covers_head(const struct run *run, const struct result_claims *c)
 static result take_claims(struct audit *a, const struct record *r, unsigned verifier, const struct result_claims *c)
 {
     const bool ours = says_the_same(a, &r->e.attestation, c);
-    hold(a->attestations, c);
+    hold(a->attestations, pubkey_thumbprint(policy_verifier_key(policy_now(a), verifier)), c);
     if (!ours)
         report_found(&a->report, FOUND_result_mismatch, at_record(r->index), "%s", "");
     if (c->status != EAR_AFFIRMING)
@@ -226,7 +227,8 @@ const struct attested_facts *attested_at(struct audit *a, const struct record *r
     const struct held *h = find(s, named);
     if (!h && !table_find(&s->recorded, key_of_digest(named)))
         report_found(&a->report, FOUND_result_unknown, at_record(r->index), "%s", "");
-    if (!h)
+    /* Whom a newer policy doesn't name any more, nobody believes. */
+    if (!h || !policy_now(a) || !policy_names_verifier(policy_now(a), &h->verifier))
         return NULL;
     s->answer = h->facts;
     s->answer.keys_match = names_keys_of(h, run_now(a));

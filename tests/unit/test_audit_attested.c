@@ -184,6 +184,42 @@ static void kept(struct checks *c)
     story_end(&s);
 }
 
+/* Another policy: what it says of the verifier so far decides whether the result that he gave before it still serves. */
+static void next_policy(struct story *s, struct testkey *verifier)
+{
+    json_t *named, *jwk = NULL;
+    story_begin(s);
+    must(is_ok(pubkey_jwk(testkey_public(verifier ? verifier : s->w.policy.verifier), &jwk)), "jwk");
+    named = at_path(s->w.policy.policy_json, "verifiers.0");
+    must(json_object_set_new(named, "jwk", jwk) == 0, "verifier");
+    edit(s->w.policy.policy_json, "policy_epoch", "8");
+    edit(s->w.policy.certificate_json, "policy_epoch", "8");
+    story_put(s, aw_policy(&s->w)); /* 5 */
+    aw_apply(&s->w, "one"); /* 6 7 8 */
+    aw_sign(&s->w);
+    aw_quote(&s->w);
+    aw_export(&s->w, "out", NULL);
+}
+
+static void withdrawn(struct checks *c)
+{
+    struct story s;
+    struct audited a;
+    struct testkey *other = testkey_new(ALG_ES256);
+    next_policy(&s, NULL);
+    audited_run(&s.w, "out", NULL, 0, &a);
+    check_that(c, a.a.report.findings == 0, "a result serves on under a policy that names its verifier too");
+    audited_free(&a);
+    story_end(&s);
+    next_policy(&s, other);
+    audited_run(&s.w, "out", NULL, 0, &a);
+    check_that(c, audited_found(&a, FOUND_decision_verdict, 7) && audited_found(&a, FOUND_read_uncertified, 6),
+        "a permit on the result of a verifier who was withdrawn");
+    audited_free(&a);
+    story_end(&s);
+    testkey_free(other);
+}
+
 static void evidence(struct checks *c)
 {
     struct story s;
@@ -403,6 +439,7 @@ int main(void)
     honest(&c);
     results(&c);
     kept(&c);
+    withdrawn(&c);
     evidence(&c);
     approvals(&c);
     enrolments(&c);
