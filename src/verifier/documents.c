@@ -151,8 +151,8 @@ static result take_piece(struct subject *s, const json_t *evidence)
     TRY(json_int(evidence, "total", 0, JSON_INT_MAX, &total));
     TRY(json_bytes_at(evidence, "data", DOCUMENT_PIECE_MAX, &data));
     uint64_t at = f->from + f->bytes.n;
-    /* An empty piece before the end would be asked for again for ever. */
-    if ((uint64_t)offset != at || (!data.n && (uint64_t)total > at) || (uint64_t)total < at + data.n)
+    /* Each piece costs this verifier's key a signature, and the others its time: all but the last are whole. */
+    if ((uint64_t)offset != at || (uint64_t)total < at + data.n || (data.n < DOCUMENT_PIECE_MAX && (uint64_t)total != at + data.n))
         return fail(E_bad_value);
     if (s->fetching == DOCUMENT_IMA && (!data.n || s->evidence->ima_length > (uint64_t)total))
         return fail(E_truncated);

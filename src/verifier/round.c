@@ -112,7 +112,7 @@ static result judge_or_again(struct subject *s)
 {
     bool again = false;
     const bool stale = clock_utc_ms() / 1000 - s->challenge.iat > STALE_S;
-    if (!stale || s->again)
+    if (!stale)
         TRY(judge_subject(s, &again));
     else
         again = true;

@@ -5,7 +5,7 @@
  *
  * FOLDER holds policy.jwk (the policy authority's key), lease.jwk, policy.jws, sebd.json and, once it is there, approval.json; the
  * door writes plan.json, cel, the last challenge.json and evidence.json, and appends what it got to `results`. Lies: ak_other
- * ak_unrestricted name_mismatch replay fork rollback cut nonce old quiet refuse. */
+ * ak_unrestricted name_mismatch replay fork rollback cut nonce old crumbs slow quiet refuse. */
 #include "config.h"
 
 #include "tests/fake/lying_chip.h"
@@ -29,6 +29,9 @@
 
 #define LEAVES_MAX 65536
 #define PROGRAM_MAX ((size_t)64 << 20)
+/* A list that takes longer than a quote is good for, and is longer by as much at the next challenge. */
+#define SLOW_PIECES 24u
+#define SLOW_MS 500
 
 struct door {
     const char *folder, *domain, *instance, *programs;
@@ -43,6 +46,7 @@ struct door {
     struct digest leaf[LEAVES_MAX];
     uint64_t leaves, noted;
     int64_t grown_ms;
+    unsigned slow; /* evidence of a slow one */
 };
 
 static const char *path_of(const struct door *d, const char *name, char text[512])
@@ -305,6 +309,9 @@ static void appraise_answer(struct door *d, const struct challenge *c, struct bu
     e->cel = sha256(buf_span(&d->cel));
     e->has_policy = true;
     e->policy = d->policy;
+    e->has_ima = lies(d, "slow");
+    if (e->has_ima)
+        e->ima_length = (uint64_t)DOCUMENT_PIECE_MAX * SLOW_PIECES * ++d->slow;
     chip_evidence(&d->chip, e->key);
     must(span_copy(SPAN(d->run), e->run, RUN_ID_SIZE), "run");
     if (lies(d, "old") && d->old_evidence.n) {
@@ -380,8 +387,21 @@ static result activate_answer(struct door *d, const struct challenge *c, struct 
     return json_canonical(o, out);
 }
 
+static result slow_piece(const struct challenge *c, struct buf *out)
+{
+    static const uint8_t nothing[DOCUMENT_PIECE_MAX];
+    AUTO_JSON *o = json_object();
+    (void)poll(NULL, 0, SLOW_MS);
+    TRY(json_put_b64url(o, "data", SPAN(nothing)));
+    TRY(json_put_int(o, "offset", (int64_t)c->offset));
+    TRY(json_put_int(o, "total", (int64_t)c->offset + (int64_t)sizeof nothing * SLOW_PIECES * 8));
+    return json_canonical(o, out);
+}
+
 static result document_answer(struct door *d, const struct challenge *c, struct buf *out)
 {
+    if (c->document == DOCUMENT_IMA)
+        return slow_piece(c, out);
     AUTO_JSON *o = json_object();
     struct span whole = c->document == DOCUMENT_CEL        ? buf_span(&d->cel)
                         : c->document == DOCUMENT_POLICY   ? buf_span(&d->policy_text)
@@ -389,7 +409,7 @@ static result document_answer(struct door *d, const struct challenge *c, struct 
                                                            : (struct span){ NULL, 0 };
     if (!whole.n || c->offset > whole.n)
         return fail(E_not_found);
-    TRY(json_put_b64url(o, "data", span_part(whole, (size_t)c->offset, DOCUMENT_PIECE_MAX)));
+    TRY(json_put_b64url(o, "data", span_part(whole, (size_t)c->offset, lies(d, "crumbs") ? 16 : DOCUMENT_PIECE_MAX)));
     TRY(json_put_int(o, "offset", (int64_t)c->offset));
     TRY(json_put_int(o, "total", (int64_t)whole.n));
     return json_canonical(o, out);
