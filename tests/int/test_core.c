@@ -418,7 +418,38 @@ static void test_covered(struct core_room *r)
     core_sign(r);
     core_certificate(r, "covered");
     check_name(r, core_submit(r), E_ok, "and it serves");
+    CORE_WAIT(r, r->signed_size == r->frontier.size);
+    core_stop(r);
+    r->seen = (struct log_state){ .size = r->signed_size, .root = r->root[r->signed_size] };
+    r->signs = false;
+    core_start(r);
+    check_name(r, core_challenge_honest(r), E_ok, "the log's head is shown, and the result gets lost");
+    check_name(r, core_attest(r), E_ok, "from then on the verifier has it from this run");
+    r->signs = true;
+    core_tell_health(r, E_ok);
+    core_sign(r);
+    core_certificate(r, "shown-before");
+    check_name(r, core_submit(r), E_certificate_before_restart, "a certificate issued before the start is refused still");
     r->resumed_bits = 0;
+}
+
+/* A policy that names another in place of the verifier whose result is held. */
+static void test_withdrawn(struct core_room *r)
+{
+    json_t *named = at_path(r->w.policy_json, "verifiers.0"), *jwk = NULL;
+    AUTO_JSON *before = json_deep_copy(r->w.policy_json);
+    check_name(r, core_attest(r), E_ok, "attested");
+    check_that(r->c, status_is(r, "attestation.state", "ok"), "so the status says");
+    must(is_ok(pubkey_jwk(testkey_public(r->w.stranger), &jwk)) && json_object_set_new(named, "jwk", jwk) == 0, "verifier");
+    edit(r->w.policy_json, "policy_epoch", "70");
+    check_name(r, core_load(r, ADMIN_POLICY, r->policy_key, TYP_POLICY, r->w.policy_json), E_ok, "a policy with another verifier");
+    check_that(r->c, status_is(r, "attestation.state", "attestation_missing"), "the result of the one before isn't held any more");
+    must(json_object_update(r->w.policy_json, before) == 0, "policy");
+    edit(r->w.policy_json, "policy_epoch", "71");
+    edit(r->w.certificate_json, "policy_epoch", "71");
+    check_name(r, core_load(r, ADMIN_POLICY, r->policy_key, TYP_POLICY, r->w.policy_json), E_ok, "the policy before");
+    check_name(r, core_attest(r), E_ok, "and its verifier's next result");
+    check_that(r->c, status_is(r, "attestation.state", "ok"), "are taken");
 }
 
 static void test_rekey(struct core_room *r)
@@ -476,6 +507,7 @@ int main(int argc, char **argv)
     test_unclean(&r);
     test_moved(&r);
     test_covered(&r);
+    test_withdrawn(&r);
     test_rekey(&r);
     core_free(&r);
     return checks_end(&c);
