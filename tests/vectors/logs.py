@@ -2,7 +2,7 @@
 """Event logs as firmware, kernel and broker write them, from their specifications; shares no code with seb.
 
     logs.py firmware|ima|ima-sig|cel FILE     writes the log, and prints what was extended, "<pcr> <hex>" a line, for a TPM to replay
-    logs.py firmware-long FILE                the same, of some 60 KB
+    logs.py firmware-long FILE KB             the same, of some 60 KB and more
     logs.py ima-more FILE FIRST COUNT         entries that an IMA log goes on with, of files that are numbered from FIRST on
 """
 import hashlib
@@ -50,7 +50,9 @@ FIRMWARE_EVENTS = [(0, EV_S_CRTM_VERSION, "1.0".encode("utf-16-le")), (1, EV_EVE
                    (9, EV_IPL, b""), (14, EV_IPL, b"x" * 300)]
 
 
-FIRMWARE_EVENTS_LONG = FIRMWARE_EVENTS + [(pcr, EV_EVENT_TAG, b"%d" % n * 1000) for pcr in range(8) for n in range(7)]
+def firmware_events_long(more):
+    return FIRMWARE_EVENTS + [(5, EV_EVENT_TAG, bytes(1000))] * more + [
+        (pcr, EV_EVENT_TAG, b"%d" % n * 1000) for pcr in range(8) for n in range(7)]
 
 
 def firmware_log(locality=None, order=(ALG_SHA1, ALG_SHA256), algorithms=((ALG_SHA1, 20), (ALG_SHA256, 32)),
@@ -132,7 +134,7 @@ def measured(build="one"):
 
 
 def main():
-    log, extends, _ = {"firmware": firmware_log, "firmware-long": lambda: firmware_log(events=FIRMWARE_EVENTS_LONG),
+    log, extends, _ = {"firmware": firmware_log, "firmware-long": lambda: firmware_log(events=firmware_events_long(int(sys.argv[3]))),
                        "ima-more": lambda: ima_more(int(sys.argv[3]), int(sys.argv[4])), "ima": ima_log,
                        "ima-sig": lambda: ima_log(b"ima-sig"),
                        "cel": lambda: cel_log(12, measured())}[sys.argv[1]]()
