@@ -6,7 +6,7 @@
 #include "verifier/subject.h"
 
 #define RETRY_MS 1000 /* after a round that failed; then twice that, and so on, up to the interval */
-#define STALE_S 10 /* documents that took longer are judged with a newer quote */
+#define STALE_MS 10000 /* documents that took longer are judged with a newer quote */
 
 /* Up to jitter_percent earlier than the interval, never later: a result lasts longer than that. */
 static int64_t next_due_ms(const struct settings *s)
@@ -69,6 +69,7 @@ static result challenge(struct subject *s)
     TRY(span_copy_text(span_text(s->setting->instance), c.instance, sizeof c.instance));
     TRY(random_bytes(c.nonce, sizeof c.nonce));
     s->challenge = c;
+    s->challenged_ms = clock_mono_ms();
     TRY(challenge_post(s, &c));
     s->step = STEP_CHALLENGED;
     return OK;
@@ -111,7 +112,7 @@ static result delivered(struct subject *s)
 static result judge_or_again(struct subject *s)
 {
     bool again = false;
-    const bool stale = clock_utc_ms() / 1000 - s->challenge.iat > STALE_S;
+    const bool stale = clock_mono_ms() - s->challenged_ms > STALE_MS;
     if (!stale)
         TRY(judge_subject(s, &again));
     else

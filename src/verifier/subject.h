@@ -51,6 +51,7 @@ struct subject {
     int64_t due_ms; /* of clock_mono_ms: when the next round begins */
     unsigned failures; /* rounds in a row that brought no result */
     struct challenge challenge; /* of op appraise */
+    int64_t challenged_ms; /* of clock_mono_ms: when it was sent, whatever happens to the clock since */
     uint8_t earlier[EARLIER][NONCE_SIZE];
     unsigned earlier_n;
     bool again; /* this round's challenge was sent a second time */

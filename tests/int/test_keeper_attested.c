@@ -556,50 +556,6 @@ static void killed(struct room *r)
     check_code(r->c, fail(room_lease(r, ROOM_LEASE_S)), E_ok, "a lease by a verifier who saw the whole log");
     check_that(r->c, room_becomes_usable(r), "it works");
     check_code(r->c, fail(mint_of(r, NULL)), E_ok, "with earlier certificates too");
-    room_sign(r);
-    room_kill(r);
-    start_again(r);
-    /* The first result gets lost; the verifier has the log's head from this run all the same. */
-    check_code(r->c, fail(challenge_with(r, r->w.verifier, NULL)), E_ok, "evidence shows the log's head");
-    r->seen = (struct log_state){ .size = r->signed_size, .root = r->root[r->signed_size] };
-    check_code(r->c, fail(room_lease(r, ROOM_LEASE_S)), E_ok, "a lease at the second challenge");
-    check_that(r->c, room_becomes_usable(r), "it works");
-    check_code(
-        r->c, fail(mint_of(r, NULL)), E_certificate_before_restart, "what the first challenge showed isn't what was seen before");
-}
-
-/* A policy that names another verifier in place of the one so far. */
-static void name_verifier(struct room *r, struct testkey *key, int64_t epoch)
-{
-    json_t *named = at_path(r->w.policy_json, "verifiers.0"), *jwk = NULL;
-    must_ok(pubkey_jwk(testkey_public(key), &jwk), "jwk");
-    must(json_object_set_new(named, "jwk", jwk) == 0, "verifier");
-    must_ok(json_put_int(r->w.policy_json, "policy_epoch", epoch), "policy");
-    must_ok(json_put_int(r->w.certificate_json, "policy_epoch", epoch), "certificate");
-    document_free(&r->policy);
-    document_sign(&r->policy, r->policy_key, TYP_POLICY, r->w.policy_json);
-    check_code(r->c, fail(room_load(r, MESSAGE_POLICY, &r->policy.jws)), E_ok, "a policy with another verifier");
-}
-
-static void withdrawn(struct room *r)
-{
-    struct testkey *before = r->w.verifier;
-    room_stop(r);
-    start_again(r);
-    check_code(r->c, fail(room_lease(r, ROOM_LEASE_S)), E_ok, "a result and a lease");
-    check_that(r->c, room_becomes_usable(r), "it works");
-    check_code(r->c, fail(mint_of(r, NULL)), E_ok, "a credential");
-    struct round n = begin_round(r);
-    name_verifier(r, r->w.stranger, 70);
-    check_code(r->c, fail(mint_of(r, NULL)), E_attestation_missing, "a withdrawn verifier's result serves no more");
-    check_code(r->c, fail(room_result(r, &n.claims, before, ROOM_LEASE_S, n.lease)), E_verifier_unknown, "nor does its next one");
-    check_code(r->c, fail(room_result(r, &n.claims, r->w.stranger, ROOM_LEASE_S, n.lease)), E_result_mismatch,
-        "nor another's to its challenge");
-    r->w.verifier = r->w.stranger;
-    check_code(r->c, fail(room_lease(r, ROOM_LEASE_S)), E_ok, "a result of the new verifier");
-    check_code(r->c, fail(mint_of(r, NULL)), E_ok, "a credential by it");
-    r->w.verifier = before;
-    name_verifier(r, before, 71);
 }
 
 int main(int argc, char **argv)
@@ -626,7 +582,6 @@ int main(int argc, char **argv)
     epochs(&r);
     anchored(&r);
     killed(&r);
-    withdrawn(&r);
     room_stop(&r);
     check_that(&c, r.wrong == 0, "the keeper sent nothing that was wrong");
     room_free(&r);
