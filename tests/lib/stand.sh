@@ -123,7 +123,10 @@ stand_broker_only() {
     SOFTHSM2_CONF=$STAND/hsm/softhsm2.conf "$SEB_BIN/sebd" --config "$STAND/sebd.json" --libexec "$STAND_LIBEXEC" >>"$STAND/sebd.log" 2>&1 &
     echo $! >"$STAND/sebd.pid"
     disown $! # or bash would comment on its end
-    wait_for 20 stand_broker_runs || stand_fail "the broker doesn't start: $(tail -n 5 "$STAND/sebd.log")"
+    wait_for 20 stand_broker_runs || stand_fail "the broker doesn't start: $(tail -n 5 "$STAND/sebd.log")" || return 1
+    # After an unclean end a certificate of the very second of the start counts as one of before.
+    local second=$EPOCHSECONDS
+    while [ "$EPOCHSECONDS" = "$second" ]; do read -rt 0.02 <> <(:) || :; done
 }
 stand_load() { # what a broker is told once: policy, epoch, what is approved; then it is enrolled
     sebctl_at policy load "$STAND/policy.jws" >/dev/null && sebctl_at epoch advance "$STAND/epoch.jws" >/dev/null && approve &&
