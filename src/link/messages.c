@@ -391,25 +391,28 @@ result quote_read(struct span fields, struct quote_message *ret)
 
 result call_put(struct buf *b, const struct call_message *m)
 {
-    const struct span *const texts[] = { &m->target, &m->method, &m->url, &m->precondition, &m->precondition_value,
-        &m->media_type };
+    const struct span *const texts[] = { &m->target, &m->method, &m->url, &m->precondition, &m->precondition_value, &m->media_type,
+        &m->audit_id };
     TRY(buf_u8(b, m->use));
     for (unsigned i = 0; i < sizeof texts / sizeof texts[0]; i++)
         TRY(buf_blob16(b, *texts[i]));
     TRY(buf_blob32(b, m->credential));
-    return buf_blob32(b, m->body);
+    TRY(buf_blob32(b, m->body));
+    return buf_blob32(b, m->details);
 }
 
 result call_read(struct span fields, struct call_message *ret)
 {
     struct reader r = reader_of(fields);
     struct call_message m = { .use = 0 };
-    struct span *const texts[] = { &m.target, &m.method, &m.url, &m.precondition, &m.precondition_value, &m.media_type };
+    struct span *const texts[] = { &m.target, &m.method, &m.url, &m.precondition, &m.precondition_value, &m.media_type,
+        &m.audit_id };
     TRY(illegal(read_u8(&r, &m.use)));
     for (unsigned i = 0; i < sizeof texts / sizeof texts[0]; i++)
         TRY(illegal(read_blob16(&r, UINT16_MAX, texts[i])));
     TRY(illegal(read_blob32(&r, LINK_PACKET_MAX, &m.credential)));
     TRY(illegal(read_blob32(&r, LINK_PACKET_MAX, &m.body)));
+    TRY(illegal(read_blob32(&r, LINK_PACKET_MAX, &m.details)));
     TRY(illegal(read_end(&r)));
     if (m.use < 1 || m.use > 2)
         return fail(E_illegal_message);
@@ -427,7 +430,11 @@ result answer_put(struct buf *b, const struct answer_message *m)
     TRY(buf_blob16(b, m->etag));
     TRY(buf_u8(b, m->has_body));
     TRY(buf_put(b, digest_span(&m->body_sha256)));
-    return buf_u64(b, m->body_length);
+    TRY(buf_u64(b, m->body_length));
+    TRY(buf_blob16(b, m->uid));
+    TRY(buf_blob16(b, m->version));
+    TRY(buf_blob16(b, m->reason));
+    return buf_blob16(b, m->causes);
 }
 
 result answer_read(struct span fields, struct answer_message *ret)
@@ -444,6 +451,10 @@ result answer_read(struct span fields, struct answer_message *ret)
     TRY(illegal(read_u8(&r, &has_body)));
     TRY(illegal(read_copy(&r, m.body_sha256.b, DIGEST_SIZE)));
     TRY(illegal(read_u64(&r, &m.body_length)));
+    TRY(illegal(read_blob16(&r, UINT16_MAX, &m.uid)));
+    TRY(illegal(read_blob16(&r, UINT16_MAX, &m.version)));
+    TRY(illegal(read_blob16(&r, UINT16_MAX, &m.reason)));
+    TRY(illegal(read_blob16(&r, UINT16_MAX, &m.causes)));
     TRY(illegal(read_end(&r)));
     if (phase > ANSWER_WHOLE || has_etag > 1 || has_body > 1 || m.code >= E_CODES)
         return fail(E_illegal_message);

@@ -127,7 +127,9 @@ MUST_USE result quote_read(struct span fields, struct quote_message *ret);
 struct call_message { /* keeper → runner */
     uint8_t use; /* 1 read, 2 mutate */
     struct span target, method, url, precondition, precondition_value, media_type;
+    struct span audit_id; /* what the call is known by in the target's own audit log; empty where its kind has none */
     struct span credential, body;
+    struct span details; /* JSON of the target's kind (target_details): how the body is composed, what the answer is held to */
 };
 MUST_USE result call_put(struct buf *b, const struct call_message *m);
 MUST_USE result call_read(struct span fields, struct call_message *ret);
@@ -136,11 +138,14 @@ enum answer_phase { ANSWER_NEVER_SENT, ANSWER_NONE, ANSWER_WHOLE };
 struct answer_message { /* runner → core */
     enum answer_phase phase;
     uint16_t code; /* enum seb_code */
-    uint32_t foreign, http_status;
+    uint32_t foreign, http_status; /* of ANSWER_NEVER_SENT: the status of a dry run that held the call back, or 0 */
     bool has_etag, has_body;
     struct span etag;
     struct digest body_sha256;
     uint64_t body_length;
+    /* What a kind whose body is kept reads out of it; empty where the body doesn't say. */
+    struct span uid, version;
+    struct span reason, causes; /* of a refusal; causes: a JSON array */
 };
 MUST_USE result answer_put(struct buf *b, const struct answer_message *m);
 MUST_USE result answer_read(struct span fields, struct answer_message *ret);

@@ -332,16 +332,18 @@ static result put_call(struct buf *b)
         .precondition = span_text("If-Match"),
         .precondition_value = span_text("\"1\""),
         .media_type = span_text("text/plain"),
+        .audit_id = span_text("leaf"),
         .credential = span_text("jwt"),
-        .body = span_text("body") };
+        .body = span_text("body"),
+        .details = span_text("{}") };
     return call_put(b, &m);
 }
 static result get_call(struct span s)
 {
     struct call_message m;
     TRY(call_read(s, &m));
-    return m.use == 2 && span_is(m.target, "docs") && span_is(m.credential, "jwt") && span_is(m.body, "body") ? OK
-                                                                                                              : fail(E_bad_value);
+    bool same = m.use == 2 && span_is(m.target, "docs") && span_is(m.credential, "jwt") && span_is(m.body, "body");
+    return same && span_is(m.audit_id, "leaf") && span_is(m.details, "{}") ? OK : fail(E_bad_value);
 }
 static result put_answer(struct buf *b)
 {
@@ -351,7 +353,11 @@ static result put_answer(struct buf *b)
         .etag = span_text("\"1\""),
         .has_body = true,
         .body_sha256 = { { 5 } },
-        .body_length = 3 };
+        .body_length = 3,
+        .uid = span_text("u"),
+        .version = span_text("7"),
+        .reason = span_text("Conflict"),
+        .causes = span_text("[]") };
     return answer_put(b, &m);
 }
 static result get_answer(struct span s)
@@ -359,6 +365,7 @@ static result get_answer(struct span s)
     struct answer_message m;
     TRY(answer_read(s, &m));
     bool same = m.phase == ANSWER_WHOLE && m.http_status == 204 && m.has_etag && span_is(m.etag, "\"1\"") && m.body_length == 3;
+    same = same && span_is(m.uid, "u") && span_is(m.version, "7") && span_is(m.reason, "Conflict") && span_is(m.causes, "[]");
     return same && m.body_sha256.b[0] == 5 ? OK : fail(E_bad_value);
 }
 
