@@ -97,7 +97,7 @@ static result compute(struct basis *g, struct buf *out)
     if (!audience)
         return fail(E_target_unknown);
     g->wrong = "the record's contract is no call to its target";
-    TRY(target_plan(kind, use, &m, &plan));
+    TRY(target_plan(kind, NULL, use, &m, &plan));
     TRY(target_claims(kind, use, &m, &plan, claims));
     return mint_claims(
         &(struct mint_words){

@@ -205,7 +205,7 @@ static result judge_question(struct question *q, struct warrant *ret)
     TRY(hold_scope(q, &w.target));
     TRY(read ? hold_read(q) : hold_decision(q, w.target));
     TRY(hold_body(q));
-    TRY(target_plan(w.target->kind, w.use, &q->mutation, &w.plan));
+    TRY(target_plan(w.target->kind, w.target->prefix, w.use, &q->mutation, &w.plan));
     w.exp = read ? q->entry->read.exp : q->entry->decision.exp;
     w.policy_epoch = policy_epoch_of(q->g->policy);
     w.has_epoch = !(read && q->entry->read.purpose == READ_RECONCILE);

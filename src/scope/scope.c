@@ -16,6 +16,7 @@ struct target_mutation scope_mutation(const struct contract *c, const char *live
         .absent = c->pre.absent,
         .has_etag = c->pre.has_etag,
         .has_sha256 = c->pre.has_sha256,
+        .grace_s = -1,
         .etag = c->pre.has_etag ? c->pre.etag : read,
     };
 }

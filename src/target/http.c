@@ -35,7 +35,7 @@ static bool is_plain_path(struct span s)
 static bool split(const char *url, struct span *ret_authority, struct span *ret_path)
 {
     struct span s = span_text(url);
-    if (s.n > TARGET_URL_MAX || !span_is(span_part(s, 0, SCHEME_SIZE), SCHEME))
+    if (s.n > TARGET_RESOURCE_MAX || !span_is(span_part(s, 0, SCHEME_SIZE), SCHEME))
         return false;
     size_t slash = span_find(s, SCHEME_SIZE, '/');
     struct span authority = span_part(s, SCHEME_SIZE, slash - SCHEME_SIZE);
@@ -61,11 +61,28 @@ static enum seb_code http_resource(const char *prefix, const char *resource)
     return is_plain_path(span_part(r, p.n, r.n - p.n)) ? E_ok : E_resource_invalid;
 }
 
+/* What only a target of objects can hold a call to: no HTTP service is known to. */
+static bool has_object_members(const struct target_mutation *m)
+{
+    bool fields = (m->fields && m->fields->n) || (m->pre_fields && m->pre_fields->n) || (m->post_fields && m->post_fields->n);
+    bool texts = (m->field_manager && m->field_manager[0]) || (m->propagation && m->propagation[0]);
+    return fields || texts || m->force || m->dry_run || m->grace_s >= 0 || m->has_uid || m->has_version;
+}
+
 /* RFC 9110 section 9.3.4 and 9.3.5: the two methods that are one idempotent mutation of one resource. */
 static bool is_supported(const struct target_mutation *m)
 {
     struct span operation = span_text(m->operation);
+    if (has_object_members(m))
+        return false;
     return m->has_body ? span_is(operation, "PUT") && m->media_type : span_is(operation, "DELETE");
+}
+
+/* A resource is its URL. */
+static enum seb_code http_url(const char *prefix, const char *method, const char *url)
+{
+    (void)method;
+    return http_resource(prefix, url);
 }
 
 static enum seb_code http_scope(const char *prefix, const struct target_mutation *m)
@@ -127,8 +144,9 @@ static result put_precondition(const struct target_mutation *m, struct call_plan
     return put_text(m->etag, plan->precondition_value, sizeof plan->precondition_value);
 }
 
-static result http_plan(enum call_use use, const struct target_mutation *m, struct call_plan *ret)
+static result http_plan(const char *prefix, enum call_use use, const struct target_mutation *m, struct call_plan *ret)
 {
+    (void)prefix; /* the resource begins with it */
     struct call_plan plan = { .method = "GET" };
     struct span authority, path;
     if (!split(m->resource, &authority, &path))
@@ -194,6 +212,7 @@ const struct target_kind target_http = {
     .name = "http",
     .scope = http_scope,
     .resource = http_resource,
+    .url = http_url,
     .plan = http_plan,
     .claims = http_claims,
     .meaning = http_meaning,

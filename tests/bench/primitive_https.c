@@ -44,6 +44,7 @@ static struct target_mutation mutation_of(const char *resource, bool sink)
         .absent = !sink,
         .has_etag = sink,
         .etag = sink ? "\"1\"" : NULL,
+        .grace_s = -1,
     };
 }
 
@@ -82,7 +83,7 @@ static void prepare(struct calling *k, struct call *c, enum call_use use, const 
 {
     AUTO_BUF credential = BUF(CREDENTIAL_TEXT_MAX);
     struct target_mutation m = mutation_of(resource, !k->target->has_fence);
-    must(target_plan(k->target->kind, use, &m, &c->plan), "plan");
+    must(target_plan(k->target->kind, k->target->prefix, use, &m, &c->plan), "plan");
     mint(k, use, &m, &c->plan, &credential);
     AUTO_BUF bearer = BUF(CREDENTIAL_TEXT_MAX);
     must(buf_text(&bearer, "Bearer "), "header");

@@ -18,12 +18,14 @@ static struct target_mutation put_of(const char *resource)
         .media_type = "text/plain",
         .has_etag = true,
         .etag = "\"e\"",
+        .grace_s = -1,
     };
 }
 
 static struct target_mutation delete_of(const char *resource)
 {
-    return (struct target_mutation){ .operation = "DELETE", .resource = resource, .has_etag = true, .etag = "\"e\"" };
+    return (
+        struct target_mutation){ .operation = "DELETE", .resource = resource, .has_etag = true, .etag = "\"e\"", .grace_s = -1 };
 }
 
 static void scope_is(struct checks *c, const char *name, enum seb_code want, const struct target_mutation *m)
@@ -119,7 +121,7 @@ static void test_longest(struct checks *c)
     struct target_mutation m = put_of((const char *)url.p);
     struct call_plan plan;
     scope_is(c, "a URL of 1,024 bytes", E_ok, &m);
-    check_code(c, target_plan("http", CALL_MUTATE, &m, &plan), E_ok, "its plan");
+    check_code(c, target_plan("http", PREFIX, CALL_MUTATE, &m, &plan), E_ok, "its plan");
     url.n--;
     check_code(c, buf_text(&url, "x"), E_ok, "one more");
     check_code(c, buf_u8(&url, 0), E_ok, "a URL ends");
@@ -160,6 +162,50 @@ static void test_scope(struct checks *c)
     scope_is(c, "DELETE of what is absent", E_precondition_missing, &m);
 }
 
+/* What is for targets of objects alone. */
+static void test_other_members(struct checks *c)
+{
+    struct field one = { .pointer = (char *)(uintptr_t) "/a", .absent = true };
+    const struct fields fields = { 1, &one };
+    struct target_mutation each[10];
+    for (unsigned i = 0; i < 10; i++)
+        each[i] = put_of(PREFIX "a");
+    each[0].fields = &fields;
+    each[1].pre_fields = &fields;
+    each[2].post_fields = &fields;
+    each[3].field_manager = "m";
+    each[4].propagation = "Orphan";
+    each[5].force = true;
+    each[6].dry_run = true;
+    each[7].grace_s = 0;
+    each[8].has_uid = true;
+    each[9].has_version = true;
+    for (unsigned i = 0; i < 10; i++)
+        scope_is(c, "a member that only objects have", E_operation_unsupported, &each[i]);
+}
+
+static void test_neutral_answers(struct checks *c)
+{
+    struct target_mutation m = put_of(PREFIX "a");
+    struct digest leaf = sha256(span_text("leaf"));
+    struct target_answer answer;
+    AUTO_BUF out = BUF(100);
+    char id[DIGEST_TEXT + 1] = "x", url[TARGET_URL_MAX + 1];
+    check_that(c, target_url("http", PREFIX, "PUT", PREFIX "a") == E_ok, "a URL is a resource");
+    check_that(c, target_url("http", PREFIX, "PUT", PREFIX "a?b") == E_resource_invalid, "without a query");
+    check_that(
+        c, !target_keeps_body("http") && target_cache_s("http") == 0 && !target_secret("http", &m), "nothing kept, nothing secret");
+    target_audit_id("http", &leaf, id);
+    check_that(c, !id[0], "no id of an audit log");
+    check_code(c, target_details("http", CALL_MUTATE, &m, &out), E_ok, "details");
+    check_that(c, out.n == 0 && !target_rehearses(NULL), "are none");
+    check_code(c, target_compose("http", NULL, false, span_text("two"), &out), E_ok, "a body");
+    check_that(c, span_is(buf_span(&out), "two"), "is sent as it is");
+    check_code(c, target_rehearsal("http", PREFIX "a", url), E_unsupported, "a rehearsal");
+    check_code(c, target_answer_read("http", CALL_READ, NULL, 200, span_text("{}"), &answer), E_ok, "an answer");
+    check_that(c, !answer.uid[0] && !answer.version[0] && !answer.fields_n && !answer.post_holds, "tells nothing");
+}
+
 static void test_plans(struct checks *c)
 {
     static const char *const usable[] = { "\"e\"", "\"1-2f\"", "\"a,b\"", "\"\\\"", "\"!#~\"" };
@@ -167,35 +213,36 @@ static void test_plans(struct checks *c)
         "\"\xc3\xa9\"", "*", "\"a\", \"b\"", "\"a\r\n\"" };
     struct target_mutation m = put_of(PREFIX "a");
     struct call_plan plan = { .method = NULL };
-    check_code(c, target_plan("http", CALL_READ, &m, &plan), E_ok, "a read");
+    check_code(c, target_plan("http", PREFIX, CALL_READ, &m, &plan), E_ok, "a read");
     check_that(c, span_is(span_text(plan.method), "GET") && !plan.precondition && !plan.media_type[0], "reads nothing but");
-    check_code(c, target_plan("http", CALL_MUTATE, &m, &plan), E_ok, "a write");
+    check_code(c, target_plan("http", PREFIX, CALL_MUTATE, &m, &plan), E_ok, "a write");
     check_that(c,
         span_is(span_text(plan.method), "PUT") && span_is(span_text(plan.precondition), "If-Match") &&
             span_is(span_text(plan.precondition_value), "\"e\"") && span_is(span_text(plan.media_type), "text/plain"),
         "as the contract has it");
     for (unsigned i = 0; i < sizeof usable / sizeof *usable; i++) {
         m.etag = usable[i];
-        check_code(c, target_plan("http", CALL_MUTATE, &m, &plan), E_ok, usable[i]);
+        check_code(c, target_plan("http", PREFIX, CALL_MUTATE, &m, &plan), E_ok, usable[i]);
     }
     for (unsigned i = 0; i < sizeof unusable / sizeof *unusable; i++) {
         m.etag = unusable[i];
-        check_code(c, target_plan("http", CALL_MUTATE, &m, &plan), E_precondition_unusable, "an ETag that can't be compared");
+        check_code(
+            c, target_plan("http", PREFIX, CALL_MUTATE, &m, &plan), E_precondition_unusable, "an ETag that can't be compared");
     }
     m.absent = true;
     m.has_etag = false;
-    check_code(c, target_plan("http", CALL_MUTATE, &m, &plan), E_ok, "create");
+    check_code(c, target_plan("http", PREFIX, CALL_MUTATE, &m, &plan), E_ok, "create");
     check_that(c, span_is(span_text(plan.precondition), "If-None-Match") && span_is(span_text(plan.precondition_value), "*"),
         "only if absent");
     m = put_of(PREFIX "a");
     m.media_type = "text/plain\r\nX: y";
-    check_code(c, target_plan("http", CALL_MUTATE, &m, &plan), E_bad_value, "a header in the media type");
+    check_code(c, target_plan("http", PREFIX, CALL_MUTATE, &m, &plan), E_bad_value, "a header in the media type");
     m.media_type = "text/plain ";
-    check_code(c, target_plan("http", CALL_MUTATE, &m, &plan), E_bad_value, "a media type that HTTP would cut");
+    check_code(c, target_plan("http", PREFIX, CALL_MUTATE, &m, &plan), E_bad_value, "a media type that HTTP would cut");
     m = delete_of(PREFIX "a");
-    check_code(c, target_plan("http", CALL_MUTATE, &m, &plan), E_ok, "delete");
+    check_code(c, target_plan("http", PREFIX, CALL_MUTATE, &m, &plan), E_ok, "delete");
     check_that(c, span_is(span_text(plan.method), "DELETE") && !plan.media_type[0], "without a media type");
-    check_code(c, target_plan("nothing", CALL_READ, &m, &plan), E_target_unknown, "an unknown kind");
+    check_code(c, target_plan("nothing", PREFIX, CALL_READ, &m, &plan), E_target_unknown, "an unknown kind");
 }
 
 /* The claims of docs/formats.md, "Credential", in RFC 8785 form. */
@@ -204,7 +251,7 @@ static void claims_are(struct checks *c, const char *name, enum call_use use, co
     AUTO_JSON *claims = json_object();
     AUTO_BUF text = BUF(4096);
     struct call_plan plan;
-    bool made = is_ok(target_plan("http", use, m, &plan)) && is_ok(target_claims("http", use, m, &plan, claims)) &&
+    bool made = is_ok(target_plan("http", PREFIX, use, m, &plan)) && is_ok(target_claims("http", use, m, &plan, claims)) &&
                 is_ok(json_canonical(claims, &text)) && span_is(buf_span(&text), want);
     check_that(c, made, name);
     if (!made)
@@ -289,6 +336,8 @@ int main(void)
     test_resources(&c);
     test_longest(&c);
     test_scope(&c);
+    test_other_members(&c);
+    test_neutral_answers(&c);
     test_plans(&c);
     test_claims(&c);
     test_meanings(&c);

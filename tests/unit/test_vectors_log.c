@@ -143,7 +143,7 @@ static result claims_of(const json_t *v, struct buf *out)
     const char *live_etag = vector_text(v, "live_etag");
     struct target_mutation m = scope_mutation(&contract, *live_etag ? live_etag : NULL);
     enum call_use use = span_is(span_text(vector_text(v, "use")), "read") ? CALL_READ : CALL_MUTATE;
-    TRY(target_plan("http", use, &m, &plan));
+    TRY(target_plan("http", NULL, use, &m, &plan));
     TRY(target_claims("http", use, &m, &plan, target));
     const struct digest *result_ = e.type == ENTRY_READ ? &e.read.attestation : &e.decision.attestation;
     char attestation[DIGEST_TEXT + 1];
