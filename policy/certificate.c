@@ -67,23 +67,33 @@ static result plain_members_read(const json_t *o, struct certificate *c)
     return c->risk == c->contract.risk ? extensions_check(o) : fail(E_bad_value);
 }
 
+static result agent_read(const json_t *o, struct keycache *keys, struct pubkey **ret)
+{
+    const json_t *cnf, *jwk;
+    TRY(json_object_at(o, "cnf", &cnf));
+    TRY(json_closed(cnf, (const char *const[]){ "jwk", NULL }));
+    TRY(json_object_at(cnf, "jwk", &jwk));
+    return keys ? keycache_get(keys, jwk, ret) : pubkey_from_jwk(jwk, ret);
+}
+
 result certificate_parse(struct span payload, struct keycache *keys, struct certificate *ret)
 {
     struct certificate c = { .digest = sha256(payload) };
-    const json_t *cnf, *jwk;
     AUTO_JSON *v = NULL;
     TRY(json_strict(payload, JWS_PAYLOAD_MAX, &v));
-    TRY(plain_members_read(v, &c));
-    TRY(json_object_at(v, "cnf", &cnf));
-    TRY(json_closed(cnf, (const char *const[]){ "jwk", NULL }));
-    TRY(json_object_at(cnf, "jwk", &jwk));
-    TRY(keys ? keycache_get(keys, jwk, &c.agent) : pubkey_from_jwk(jwk, &c.agent));
-    *ret = c;
-    return OK;
+    result r = plain_members_read(v, &c);
+    if (is_ok(r))
+        r = agent_read(v, keys, &c.agent);
+    if (is_ok(r))
+        *ret = c;
+    else
+        certificate_free(&c);
+    return r;
 }
 
 void certificate_free(struct certificate *c)
 {
     pubkey_free(c->agent);
     c->agent = NULL;
+    contract_free(&c->contract);
 }

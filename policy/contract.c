@@ -2,96 +2,100 @@
 
 #include "policy/fields.h"
 
-/* RFC 9110 section 5.6.2 (token), and what joins tokens to a media type. */
-static bool is_media_type_character(uint8_t c)
+static result version_read(const json_t *o, const char *name, bool has, char ret[VERSION_LEN + 1])
 {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-           span_find(span_text("!#$%&'*+-.^_`|~/;= "), 0, c) < span_text("!#$%&'*+-.^_`|~/;= ").n;
+    return has ? field_name(o, name, VERSION_LEN, ret) : OK;
 }
 
-static result media_type_read(const json_t *o, char ret[MEDIA_TYPE_LEN + 1])
+static result absent_check(const json_t *o, const struct precondition *pre)
 {
-    const char *text;
-    TRY(json_text(o, "media_type", MEDIA_TYPE_LEN, &text));
-    struct span s = span_text(text);
-    /* RFC 9110 section 5.5: HTTP strips space at a field's ends, so what arrived would not be what was certified. */
-    if (s.p[0] == ' ' || s.p[s.n - 1] == ' ')
-        return fail(E_bad_value);
-    for (size_t i = 0; i < s.n; i++)
-        if (!is_media_type_character(s.p[i]))
-            return fail(E_bad_value);
-    ret[s.n] = 0;
-    return span_copy(s, ret, s.n);
+    bool absent;
+    TRY(json_flag(o, "absent", &absent));
+    return absent && json_object_size(o) == 1 && pre->absent ? OK : fail(E_bad_value);
 }
 
-static result parameters_read(const json_t *parameters, struct body_ref *ret)
+static result preconditions_read(const json_t *o, struct precondition *pre)
 {
-    struct body_ref body = { 0 };
-    const json_t *o;
-    TRY(json_closed(parameters, (const char *const[]){ "body", NULL }));
-    if (json_has(parameters, "body")) {
-        TRY(json_object_at(parameters, "body", &o));
-        TRY(json_closed(o, (const char *const[]){ "length", "media_type", "sha256", NULL }));
-        TRY(json_int(o, "length", 0, BODY_BYTES_MAX, &body.length));
-        TRY(media_type_read(o, body.media_type));
-        TRY(json_digest_at(o, "sha256", &body.sha256));
-        body.present = true;
-    }
-    *ret = body;
-    return OK;
-}
-
-result mutation_read(const json_t *o, struct mutation *ret)
-{
-    struct mutation m = { 0 };
-    const json_t *parameters;
-    TRY(field_name(o, "target", NAME_LEN, m.target));
-    TRY(field_name(o, "operation", OPERATION_LEN, m.operation));
-    TRY(field_text(o, "resource", RESOURCE_LEN, m.resource));
-    TRY(json_object_at(o, "parameters", &parameters));
-    TRY(parameters_read(parameters, &m.body));
-    *ret = m;
-    return OK;
-}
-
-static result preconditions_read(const json_t *o, struct precondition *ret)
-{
-    struct precondition pre = {
-        .absent = json_has(o, "absent"), .has_etag = json_has(o, "etag"), .has_sha256 = json_has(o, "sha256")
-    };
-    TRY(json_closed(o, (const char *const[]){ "absent", "etag", "sha256", NULL }));
-    if (pre.absent) {
-        bool absent;
-        TRY(json_flag(o, "absent", &absent));
-        if (!absent || pre.has_etag || pre.has_sha256)
+    TRY(json_closed(o, (const char *const[]){ "absent", "etag", "fields", "resource_version", "sha256", "uid", NULL }));
+    pre->absent = json_has(o, "absent");
+    pre->has_etag = json_has(o, "etag");
+    pre->has_sha256 = json_has(o, "sha256");
+    pre->has_uid = json_has(o, "uid");
+    pre->has_version = json_has(o, "resource_version");
+    if (pre->absent)
+        return absent_check(o, pre);
+    if (pre->has_etag) {
+        TRY(field_text(o, "etag", ETAG_LEN, pre->etag));
+        if (!etag_is_strong(span_text(pre->etag)))
             return fail(E_bad_value);
     }
-    if (pre.has_etag) {
-        TRY(field_text(o, "etag", ETAG_LEN, pre.etag));
-        if (!etag_is_strong(span_text(pre.etag)))
-            return fail(E_bad_value);
-    }
-    if (pre.has_sha256)
-        TRY(json_digest_at(o, "sha256", &pre.sha256));
-    *ret = pre;
-    return OK;
+    if (pre->has_sha256)
+        TRY(json_digest_at(o, "sha256", &pre->sha256));
+    TRY(version_read(o, "uid", pre->has_uid, pre->uid));
+    TRY(version_read(o, "resource_version", pre->has_version, pre->version));
+    return json_has(o, "fields") ? fields_read(json_object_get(o, "fields"), &pre->fields) : OK;
+}
+
+static result postconditions_read(const json_t *o, struct fields *ret)
+{
+    const json_t *post;
+    if (!json_has(o, "postconditions"))
+        return OK;
+    TRY(json_object_at(o, "postconditions", &post));
+    TRY(json_closed(post, (const char *const[]){ "fields", NULL }));
+    return json_has(post, "fields") ? fields_read(json_object_get(post, "fields"), ret) : fail(E_missing_member);
+}
+
+/* Postconditions are held to a dry run's result, so they ask for one. */
+static result constraints_read(const json_t *o, struct contract *c)
+{
+    const json_t *constraints;
+    TRY(json_object_at(o, "constraints", &constraints));
+    TRY(json_closed(constraints, (const char *const[]){ "credential_s", "dry_run", NULL }));
+    TRY(json_int(constraints, "credential_s", 1, 60, &c->credential_s));
+    c->dry_run = c->post.n > 0;
+    if (!json_has(constraints, "dry_run"))
+        return OK;
+    TRY(json_flag(constraints, "dry_run", &c->dry_run));
+    return c->post.n && !c->dry_run ? fail(E_bad_value) : OK;
+}
+
+static result members_read(const json_t *o, struct contract *c)
+{
+    const json_t *preconditions;
+    struct parameters p;
+    TRY(json_closed(o, (const char *const[]){ "constraints", "operation", "parameters", "postconditions", "preconditions",
+                           "resource", "risk", "target", NULL }));
+    TRY(mutation_read(o, &c->mutation, &p));
+    c->fields = p.fields; /* the contract's from here on */
+    c->force = p.force;
+    c->grace_s = p.grace_s;
+    TRY(span_copy(SPAN(p.field_manager), c->field_manager, sizeof c->field_manager));
+    TRY(span_copy(SPAN(p.propagation), c->propagation, sizeof c->propagation));
+    TRY(json_object_at(o, "preconditions", &preconditions));
+    TRY(preconditions_read(preconditions, &c->pre));
+    TRY(postconditions_read(o, &c->post));
+    TRY(constraints_read(o, c));
+    TRY(field_risk(o, "risk", &c->risk));
+    return json_digest(o, &c->digest);
 }
 
 result contract_read(const json_t *o, struct contract *ret)
 {
-    struct contract c = { 0 };
-    const json_t *preconditions, *constraints;
-    TRY(json_closed(
-        o, (const char *const[]){ "constraints", "operation", "parameters", "preconditions", "resource", "risk", "target", NULL }));
-    TRY(mutation_read(o, &c.mutation));
-    TRY(json_object_at(o, "preconditions", &preconditions));
-    TRY(preconditions_read(preconditions, &c.pre));
-    TRY(json_object_at(o, "constraints", &constraints));
-    TRY(json_closed(constraints, (const char *const[]){ "credential_s", NULL }));
-    TRY(json_int(constraints, "credential_s", 1, 60, &c.credential_s));
-    TRY(field_risk(o, "risk", &c.risk));
-    *ret = c;
-    return OK;
+    struct contract c = { .grace_s = GRACE_NONE };
+    result r = members_read(o, &c);
+    if (is_ok(r))
+        *ret = c;
+    else
+        contract_free(&c);
+    return r;
+}
+
+void contract_free(struct contract *c)
+{
+    fields_free(&c->pre.fields);
+    fields_free(&c->fields);
+    fields_free(&c->post);
 }
 
 result contract_parse(struct span text, struct contract *ret)

@@ -3,6 +3,7 @@
 #ifndef SEB_POLICY_DOCUMENTS_H
 #define SEB_POLICY_DOCUMENTS_H
 
+#include "base/field.h"
 #include "base/jws.h"
 
 #define NAME_LEN 64
@@ -12,6 +13,10 @@
 #define MEDIA_TYPE_LEN 127
 #define OPERATION_LEN 32
 #define BODY_BYTES_MAX 32768
+#define VERSION_LEN 64 /* of a uid and a resourceVersion */
+#define MANAGER_LEN 128
+#define PROPAGATION_LEN 15
+#define GRACE_NONE (-1)
 enum risk { RISK_L0, RISK_L1, RISK_L2, RISK_L3, RISK_L4, RISK_L5, RISK_LEVELS };
 const char *risk_name(enum risk r); /* "L0" */
 
@@ -24,20 +29,29 @@ struct body_ref {
 struct mutation {
     char target[NAME_LEN + 1], operation[OPERATION_LEN + 1], resource[RESOURCE_LEN + 1];
     struct body_ref body;
+    struct digest parameters; /* of the whole parameters object */
 };
 struct precondition {
-    bool absent, has_etag, has_sha256;
-    char etag[ETAG_LEN + 1];
+    bool absent, has_etag, has_sha256, has_uid, has_version;
+    char etag[ETAG_LEN + 1], uid[VERSION_LEN + 1], version[VERSION_LEN + 1];
     struct digest sha256;
+    struct fields fields; /* owned by the contract */
 };
 struct contract {
     struct mutation mutation;
     struct precondition pre;
     int64_t credential_s;
     enum risk risk;
+    struct fields fields, post; /* what the contract makes of the object; what a dry run's result must be: owned */
+    char field_manager[MANAGER_LEN + 1]; /* "" none */
+    char propagation[PROPAGATION_LEN + 1]; /* Foreground, Background, Orphan; "" none */
+    bool force, dry_run;
+    int64_t grace_s; /* GRACE_NONE: none */
+    struct digest digest; /* of the contract's RFC 8785 form */
 };
-/* A contract alone, as an authority compiles it. */
+/* A contract alone, as an authority compiles it. The caller frees what it owns. */
 MUST_USE result contract_parse(struct span text, struct contract *ret);
+void contract_free(struct contract *c); /* what it owns; accepts zeroed */
 /* A certificate's `state`: digest over {"preconditions": …} of the contract. */
 MUST_USE result contract_state(const json_t *contract, struct digest *ret);
 

@@ -14,7 +14,7 @@ bool text_equal(const char *a, const char *b)
     return span_equal(span_text(a), span_text(b));
 }
 
-static bool is_name_character(uint8_t c)
+bool is_name_character(uint8_t c)
 {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
 }

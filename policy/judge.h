@@ -10,8 +10,9 @@ struct target_facts {
     const char *kind; /* "http" */
     const char *prefix;
     /* What the target's own file says of this contract as one scoped mutation: ok, operation_unsupported, resource_invalid,
-     * precondition_missing (src/target/target.h: a pure function that core and audit both call). */
+     * precondition_missing … (src/target/target.h: a pure function that core and audit both call). */
     enum seb_code scope;
+    bool secret; /* the body can't be fenced, since its values must not be told (target_secret) */
 };
 /* The attestation result that is held: verified, of the last challenge (src/core/attest.c), for this domain and instance. */
 struct attested_facts {
@@ -24,6 +25,9 @@ struct live_facts {
     bool exists, has_etag;
     const char *etag;
     struct digest sha256;
+    const char *uid, *version; /* NULL or "": the target gives none */
+    unsigned fields_n; /* of the contract's preconditions.fields, then its parameters.fields; 0 where nothing is there */
+    const struct live_field *field;
 };
 /* Facts that lack policy or epoch are refused with no_policy (by sig) and no_epoch (by rev): whoever asks the judge looks first. A
  * certificate or request that didn't verify was never parsed: then its pointer is NULL, and signers.code or pop says why. Any

@@ -1,7 +1,7 @@
 noinst_LIBRARIES += libpolicy.a
 libpolicy_a_SOURCES = \
 	policy/acknowledge.c policy/certificate.c policy/contract.c policy/documents.h policy/epoch.c policy/fields.c policy/fields.h \
-	policy/policy.c policy/request.c policy/terms.h \
+	policy/parameters.c policy/policy.c policy/request.c policy/terms.h \
 	policy/verify.c policy/verify.h \
 	policy/judge.c policy/judge.h policy/rules.h \
 	policy/rule_sig.c policy/rule_pop.c policy/rule_time.c policy/rule_policy.c policy/rule_rev.c \

@@ -247,6 +247,16 @@ static result version_from_read(const json_t *o, struct policy *p)
     return code_of(r) == E_too_long ? fail(E_bad_value) : r;
 }
 
+static result secrets_read(const json_t *o, struct policy *p)
+{
+    const char *text;
+    if (!json_has(o, "secrets"))
+        return OK;
+    TRY(json_text(o, "secrets", NAME_LEN, &text));
+    p->secrets_unfenced = text_equal(text, "unfenced");
+    return p->secrets_unfenced || text_equal(text, "refuse") ? OK : fail(E_bad_value);
+}
+
 static result hsm_read(const json_t *o, struct policy *p)
 {
     const json_t *hsm;
@@ -262,8 +272,9 @@ static result hsm_read(const json_t *o, struct policy *p)
 
 static result members_read(const json_t *o, struct policy *p)
 {
-    TRY(json_closed(o, (const char *const[]){ "approval", "authorities", "body_bytes", "credential_s", "domain", "freezes", "hsm",
-                           "policy_epoch", "request_age_s", "signatures", "validity_s", "verifiers", "version_from", NULL }));
+    TRY(json_closed(
+        o, (const char *const[]){ "approval", "authorities", "body_bytes", "credential_s", "domain", "freezes", "hsm",
+               "policy_epoch", "request_age_s", "secrets", "signatures", "validity_s", "verifiers", "version_from", NULL }));
     TRY(field_name(o, "domain", DOMAIN_LEN, p->domain));
     TRY(json_int(o, "policy_epoch", 1, JSON_INT_MAX, &p->policy_epoch));
     TRY(json_int(o, "validity_s", 1, 86400, &p->validity_s));
@@ -271,6 +282,7 @@ static result members_read(const json_t *o, struct policy *p)
     TRY(json_int(o, "request_age_s", 1, 3600, &p->request_age_s));
     TRY(json_int(o, "body_bytes", 0, BODY_BYTES_MAX, &p->body_bytes));
     TRY(version_from_read(o, p));
+    TRY(secrets_read(o, p));
     TRY(hsm_read(o, p));
     TRY(signatures_read(o, p));
     TRY(authorities_read(o, p));

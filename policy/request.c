@@ -19,6 +19,7 @@ result request_parse(struct span payload, struct request *ret)
 {
     struct request q = { .digest = sha256(payload) };
     const json_t *mutation;
+    struct parameters parameters;
     AUTO_JSON *v = NULL;
     TRY(json_strict(payload, JWS_PAYLOAD_MAX, &v));
     TRY(json_closed(v, (const char *const[]){ "certificate", "iat", "id", "mutation", "wait_ms", NULL }));
@@ -28,7 +29,8 @@ result request_parse(struct span payload, struct request *ret)
     TRY(json_int(v, "wait_ms", 0, WAIT_MS_MAX, &q.wait_ms));
     TRY(json_object_at(v, "mutation", &mutation));
     TRY(json_closed(mutation, (const char *const[]){ "operation", "parameters", "resource", "target", NULL }));
-    TRY(mutation_read(mutation, &q.mutation));
+    TRY(mutation_read(mutation, &q.mutation, &parameters));
+    fields_free(&parameters.fields); /* their digest is the mutation's, and rule_match compares that */
     TRY(core_digest(v, &q.core));
     *ret = q;
     return OK;

@@ -30,7 +30,7 @@ enum seb_code rule_match(const struct facts *f)
         return E_operation_mismatch;
     if (!text_equal(asked->resource, certified->resource))
         return E_resource_mismatch;
-    if (!body_ref_equal(&asked->body, &certified->body))
+    if (!body_ref_equal(&asked->body, &certified->body) || !digest_equal(&asked->parameters, &certified->parameters))
         return E_parameter_mismatch;
     return is_body(f, &certified->body) ? E_ok : E_body_mismatch;
 }

@@ -60,10 +60,11 @@ static bool is_frozen(const struct policy *p, const char *target, int64_t now_s)
     return false;
 }
 
-/* An ETag, or that nothing is there: what the target itself compares, so that the runner's word about live state isn't needed. */
+/* An ETag or a resourceVersion, or that nothing is there: what the target itself compares, so that the runner's word about live
+ * state isn't needed. */
 static bool carries_version(const struct precondition *pre)
 {
-    return pre->has_etag || pre->absent;
+    return pre->has_etag || pre->has_version || pre->absent;
 }
 
 enum seb_code rule_policy(const struct facts *f)
@@ -84,5 +85,7 @@ enum seb_code rule_policy(const struct facts *f)
         return E_frozen;
     if (p->has_version_from && c->risk >= p->version_from && !carries_version(&c->contract.pre))
         return E_version_required;
+    if (f->target && f->target->secret && !p->secrets_unfenced)
+        return E_secret_unfenced;
     return E_ok;
 }

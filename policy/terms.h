@@ -58,6 +58,7 @@ struct policy {
     struct pubkey *countersigners[COUNTERSIGNERS_MAX]; /* owned */
     int64_t countersigners_needed;
     bool has_version_from, has_hsm;
+    bool secrets_unfenced; /* contracts whose body is a Secret's are taken, though no fence can hold the body to them */
     enum risk version_from;
     char manufacturer[MANUFACTURER_LEN + 1], model[MODEL_LEN + 1], serial[SERIAL_LEN + 1];
 };

@@ -87,8 +87,9 @@ static result compute(struct basis *g, struct buf *out)
     const bool read = e->type == ENTRY_READ;
     const enum call_use use = read ? CALL_READ : CALL_MUTATE;
     const char *kind = g->decision.e.decision.target_kind;
-    const bool live = !read && e->decision.has_live && e->decision.live.has_etag;
-    struct target_mutation m = scope_mutation(&g->certificate.contract, live ? e->decision.live.etag : NULL);
+    const bool live = !read && e->decision.has_live;
+    const struct live_view view = { e->decision.live.etag, e->decision.live.uid, e->decision.live.version };
+    struct target_mutation m = scope_mutation(&g->certificate.contract, live ? &view : NULL);
     struct call_plan plan;
     char attestation[DIGEST_TEXT + 1];
     AUTO_JSON *claims = json_object();

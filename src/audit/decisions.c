@@ -107,7 +107,16 @@ static void gather_live(struct question *q)
     const struct live_state *live = &q->d->live;
     if (!q->d->has_live)
         return;
-    q->live = (struct live_facts){ .exists = live->exists, .has_etag = live->has_etag, .etag = live->etag, .sha256 = live->sha256 };
+    q->live = (struct live_facts){
+        .exists = live->exists,
+        .has_etag = live->has_etag,
+        .etag = live->etag,
+        .sha256 = live->sha256,
+        .uid = live->uid,
+        .version = live->version,
+        .fields_n = live->fields_n,
+        .field = live->field,
+    };
     q->facts.live = &q->live;
 }
 

@@ -6,7 +6,7 @@ libbase_a_SOURCES = \
 	src/base/ecdsa.c src/base/ed25519.c \
 	src/base/encode.c \
 	src/base/err.def src/base/result.c src/base/result.h \
-	src/base/field.h \
+	src/base/field.c src/base/field.h \
 	src/base/file.c \
 	src/base/json.c src/base/json.h src/base/json_canonical.c \
 	src/base/jws.c src/base/jws.h \

@@ -25,6 +25,8 @@ struct config_target {
     int64_t answer_bytes; /* largest body that is read */
     bool has_fence;
     struct config_http_fence fence;
+    char issuer[201]; /* of a kubernetes target: a credential's iss is <issuer>/<kid of the mint key>; "" elsewhere */
+    bool groups; /* of a kubernetes target: its claims travel as groups too, where a cluster maps nothing else */
 };
 struct config {
     char domain[129], instance[65];

@@ -101,7 +101,14 @@ enum stage_id stage_decide(struct core *c, struct work *w)
     struct target_facts room;
     struct facts f = work_facts(c, w, &room);
     struct live_facts live = {
-        .exists = w->live.exists, .has_etag = w->live.has_etag, .etag = w->live.etag, .sha256 = w->live.sha256
+        .exists = w->live.exists,
+        .has_etag = w->live.has_etag,
+        .etag = w->live.etag,
+        .sha256 = w->live.sha256,
+        .uid = w->live.uid,
+        .version = w->live.version,
+        .fields_n = w->live.fields_n,
+        .field = w->live.field,
     };
     f.live = &live;
     r = look_used(c, w, &f.used);

@@ -4,6 +4,7 @@
 
 #include "entry/fields.h"
 #include "entry/identity.h"
+#include "entry/live.h"
 
 static const char *const type_names[] = { "start", "stop", "policy", "epoch", "read", "decision", "outcome", "noise", "attestation",
     "keys", "enrolment", "acknowledge", "rekey", NULL };
@@ -22,22 +23,27 @@ const char *evidence_name(enum outcome_evidence e)
     return e >= EVIDENCE_RESPONSE && e <= EVIDENCE_NONE ? evidence_names[e - 1] : "unknown";
 }
 
-static const struct field common_fields[] = {
+bool entry_is_version(const char *text)
+{
+    return is_a_name(text) && span_text(text).n <= VERSION_MAX;
+}
+
+static const struct member common_fields[] = {
     FIELD(NUMBER, struct entry, time),
     FIELD_CHOSEN(struct entry, type, type_names),
 };
-static const struct field stop_fields[] = {
+static const struct member stop_fields[] = {
     FIELD_AS("run", BYTES, struct entry, stop.run),
 };
-static const struct field policy_fields[] = {
+static const struct member policy_fields[] = {
     FIELD_AS("policy", BYTES, struct entry, policy.policy),
     FIELD_AS("policy_epoch", NUMBER, struct entry, policy.policy_epoch),
 };
-static const struct field epoch_fields[] = {
+static const struct member epoch_fields[] = {
     FIELD_AS("epoch", NUMBER, struct entry, epoch.epoch),
     FIELD_AS("statement", BYTES, struct entry, epoch.statement),
 };
-static const struct field read_fields[] = {
+static const struct member read_fields[] = {
     FIELD(BYTES, struct read_entry, certificate),
     FIELD(NUMBER, struct read_entry, exp),
     FIELD(NUMBER, struct read_entry, iat),
@@ -48,13 +54,13 @@ static const struct field read_fields[] = {
     FIELD_AS("signed", BYTES, struct read_entry, signed_),
     FIELD(NAME, struct read_entry, target),
 };
-static const struct field read_attestation_fields[] = {
+static const struct member read_attestation_fields[] = {
     FIELD(BYTES, struct read_entry, attestation),
 };
-static const struct field reconcile_fields[] = {
+static const struct member reconcile_fields[] = {
     FIELD(INDEX, struct read_entry, decision),
 };
-static const struct field decision_fields[] = {
+static const struct member decision_fields[] = {
     FIELD(BYTES, struct decision_entry, agent),
     FIELD(BYTES, struct decision_entry, certificate),
     FIELD(NAME, struct decision_entry, cid),
@@ -68,69 +74,67 @@ static const struct field decision_fields[] = {
     FIELD(BYTES, struct decision_entry, statement),
     FIELD(FLAG, struct decision_entry, used),
 };
-static const struct field decision_attestation_fields[] = {
+static const struct member decision_attestation_fields[] = {
     FIELD(BYTES, struct decision_entry, attestation),
 };
-static const struct field target_fields[] = {
+static const struct member target_fields[] = {
     FIELD_AS("kind", WORD, struct decision_entry, target_kind),
     FIELD_AS("prefix", TEXT, struct decision_entry, target_prefix),
 };
-static const struct field body_fields[] = {
+static const struct member body_fields[] = {
     FIELD(BYTES, struct decision_entry, body),
 };
-static const struct field live_fields[] = {
-    FIELD(FLAG, struct live_state, exists),
-    FIELD(INDEX, struct live_state, read),
-};
-static const struct field content_fields[] = {
-    FIELD(NUMBER, struct live_state, length),
-    FIELD(BYTES, struct live_state, sha256),
-};
-static const struct field live_etag_fields[] = {
-    FIELD(TEXT, struct live_state, etag),
-};
-static const struct field permit_fields[] = {
+static const struct member permit_fields[] = {
     FIELD(NUMBER, struct decision_entry, exp),
     FIELD(NUMBER, struct decision_entry, iat),
     FIELD(BYTES, struct decision_entry, mint_key),
 };
-static const struct field refusal_fields[] = {
+static const struct member accepted_fields[] = {
+    FIELD(NUMBER, struct decision_entry, accepted_until),
+};
+static const struct member refusal_fields[] = {
     FIELD(WORD, struct decision_entry, code),
     FIELD(WORD, struct decision_entry, rule),
 };
-static const struct field outcome_fields[] = {
+static const struct member outcome_fields[] = {
     FIELD(INDEX, struct outcome_entry, decision),
     FIELD_CHOSEN(struct outcome_entry, evidence, evidence_names),
     FIELD(FLAG, struct outcome_entry, final),
     FIELD(BYTES, struct outcome_entry, leaf),
     FIELD_CHOSEN(struct outcome_entry, result, result_names),
 };
-static const struct field outcome_code_fields[] = {
+static const struct member outcome_code_fields[] = {
     FIELD(WORD, struct outcome_entry, code),
 };
-static const struct field outcome_status_fields[] = {
+static const struct member outcome_status_fields[] = {
     FIELD(NUMBER, struct outcome_entry, http_status),
 };
-static const struct field outcome_etag_fields[] = {
+static const struct member outcome_etag_fields[] = {
     FIELD(TEXT, struct outcome_entry, etag),
 };
-static const struct field outcome_read_fields[] = {
+static const struct member outcome_version_fields[] = {
+    FIELD_AS("resource_version", NAME, struct outcome_entry, version),
+};
+static const struct member outcome_reason_fields[] = {
+    FIELD(TEXT, struct outcome_entry, reason),
+};
+static const struct member outcome_read_fields[] = {
     FIELD(INDEX, struct outcome_entry, read),
 };
-static const struct field noise_fields[] = {
+static const struct member noise_fields[] = {
     FIELD(NUMBER, struct noise_entry, from),
     FIELD(NUMBER, struct noise_entry, until),
 };
 
-static const struct field attestation_fields[] = {
+static const struct member attestation_fields[] = {
     FIELD(BYTES, struct attestation_entry, evidence),
     FIELD(BYTES, struct attestation_entry, result),
     FIELD(WORD, struct attestation_entry, status),
 };
-static const struct field enrolment_fields[] = {
+static const struct member enrolment_fields[] = {
     FIELD_AS("statement", BYTES, struct entry, enrolment.statement),
 };
-static const struct field acknowledge_fields[] = {
+static const struct member acknowledge_fields[] = {
     FIELD(BYTES, struct acknowledge_entry, root),
     FIELD(INDEX, struct acknowledge_entry, size),
     FIELD(BYTES, struct acknowledge_entry, statement),
@@ -164,15 +168,17 @@ static result put_target(json_t *o, const struct decision_entry *e)
 
 static result put_live(json_t *o, const struct decision_entry *e)
 {
-    if (!e->has_live)
-        return json_put_new(o, "live", json_null());
-    AUTO_JSON *live = json_object();
-    TRY(fields_put(live, FIELDS(live_fields), &e->live));
-    if (e->live.exists)
-        TRY(fields_put(live, FIELDS(content_fields), &e->live));
-    if (e->live.exists && e->live.has_etag)
-        TRY(fields_put(live, FIELDS(live_etag_fields), &e->live));
-    return json_put_new(o, "live", json_incref(live));
+    return e->has_live ? live_put(o, &e->live) : json_put_new(o, "live", json_null());
+}
+
+/* The credential's end is where a target that keeps no cache stops taking it: then nothing is said. */
+static result put_permit(json_t *o, const struct decision_entry *e)
+{
+    if (e->accepted_until && e->accepted_until <= e->exp)
+        return fail(E_bad_value);
+    if (e->accepted_until)
+        TRY(fields_put(o, FIELDS(accepted_fields), e));
+    return fields_put(o, FIELDS(permit_fields), e);
 }
 
 static result put_decision(json_t *o, const struct decision_entry *e)
@@ -183,7 +189,19 @@ static result put_decision(json_t *o, const struct decision_entry *e)
     TRY(put_target(o, e));
     TRY(put_live(o, e));
     TRY(json_put_text(o, "verdict", e->permitted ? "permit" : "refuse"));
-    return e->permitted ? fields_put(o, FIELDS(permit_fields), e) : fields_put(o, FIELDS(refusal_fields), e);
+    return e->permitted ? put_permit(o, e) : fields_put(o, FIELDS(refusal_fields), e);
+}
+
+/* What the target said of it in its own words. */
+static result put_said(json_t *o, const struct outcome_entry *e)
+{
+    if (e->has_etag)
+        TRY(fields_put(o, FIELDS(outcome_etag_fields), e));
+    if (e->version[0])
+        TRY(fields_put(o, FIELDS(outcome_version_fields), e));
+    if (e->reason[0])
+        TRY(fields_put(o, FIELDS(outcome_reason_fields), e));
+    return e->causes[0] ? causes_put(o, e->causes) : OK;
 }
 
 static result put_outcome(json_t *o, const struct outcome_entry *e)
@@ -198,8 +216,7 @@ static result put_outcome(json_t *o, const struct outcome_entry *e)
         TRY(fields_put(o, FIELDS(outcome_code_fields), e));
     if (e->http_status)
         TRY(fields_put(o, FIELDS(outcome_status_fields), e));
-    if (e->has_etag)
-        TRY(fields_put(o, FIELDS(outcome_etag_fields), e));
+    TRY(put_said(o, e));
     return e->read == NO_INDEX ? OK : fields_put(o, FIELDS(outcome_read_fields), e);
 }
 
@@ -302,15 +319,11 @@ static bool is_null(const json_t *o, const char *name)
     return json_is_null(json_object_get(o, name));
 }
 
-static result get_live(const json_t *o, struct live_state *ret)
+static result get_permit(const json_t *o, struct decision_entry *ret)
 {
-    const json_t *live;
-    TRY(json_object_at(o, "live", &live));
-    TRY(fields_get(live, FIELDS(live_fields), ret));
-    ret->has_etag = json_has(live, "etag");
-    if (ret->exists)
-        TRY(fields_get(live, FIELDS(content_fields), ret));
-    return ret->has_etag ? fields_get(live, FIELDS(live_etag_fields), ret) : OK;
+    if (json_has(o, "accepted_until"))
+        TRY(fields_get(o, FIELDS(accepted_fields), ret));
+    return fields_get(o, FIELDS(permit_fields), ret);
 }
 
 static result get_decision(const json_t *o, struct decision_entry *ret)
@@ -331,10 +344,10 @@ static result get_decision(const json_t *o, struct decision_entry *ret)
         TRY(fields_get(target, FIELDS(target_fields), ret));
     }
     if (ret->has_live)
-        TRY(get_live(o, &ret->live));
+        TRY(live_get(o, &ret->live));
     TRY(json_text(o, "verdict", 8, &verdict));
     ret->permitted = span_is(span_text(verdict), "permit");
-    return ret->permitted ? fields_get(o, FIELDS(permit_fields), ret) : fields_get(o, FIELDS(refusal_fields), ret);
+    return ret->permitted ? get_permit(o, ret) : fields_get(o, FIELDS(refusal_fields), ret);
 }
 
 static result get_outcome(const json_t *o, struct outcome_entry *ret)
@@ -348,6 +361,12 @@ static result get_outcome(const json_t *o, struct outcome_entry *ret)
         TRY(fields_get(o, FIELDS(outcome_status_fields), ret));
     if (ret->has_etag)
         TRY(fields_get(o, FIELDS(outcome_etag_fields), ret));
+    if (json_has(o, "resource_version"))
+        TRY(fields_get(o, FIELDS(outcome_version_fields), ret));
+    if (json_has(o, "reason"))
+        TRY(fields_get(o, FIELDS(outcome_reason_fields), ret));
+    if (json_has(o, "causes"))
+        TRY(causes_get(o, ret->causes));
     return json_has(o, "read") ? fields_get(o, FIELDS(outcome_read_fields), ret) : OK;
 }
 

@@ -3,8 +3,7 @@
 #ifndef SEB_ENTRY_ENTRY_H
 #define SEB_ENTRY_ENTRY_H
 
-#include "base/digest.h"
-#include "base/json.h"
+#include "base/field.h"
 
 #define ENTRY_MAX 65535
 #define NAME_MAX_ 64
@@ -12,6 +11,9 @@
 #define RESOURCE_MAX 1024
 #define ETAG_MAX 256
 #define RUN_SIZE 16
+#define VERSION_MAX 64 /* of a uid and a resourceVersion */
+#define REASON_MAX 64
+#define CAUSES_MAX 4095 /* bytes of all causes in RFC 8785 form */
 #define NO_INDEX UINT64_MAX
 
 struct permit; /* policy/judge.h */
@@ -103,6 +105,9 @@ struct live_state {
     struct digest sha256;
     int64_t length;
     char etag[ETAG_MAX + 1];
+    char uid[VERSION_MAX + 1], version[VERSION_MAX + 1]; /* "" where the target gives none */
+    unsigned fields_n; /* of the contract's preconditions.fields, then its parameters.fields; 0 where nothing is there */
+    struct live_field field[LIVE_FIELDS_MAX];
 };
 struct decision_entry {
     uint8_t run[RUN_SIZE];
@@ -122,6 +127,8 @@ struct decision_entry {
     bool permitted;
     char rule[16], code[40]; /* of a refusal */
     int64_t iat, exp; /* of a permit */
+    int64_t accepted_until; /* of a permit: seconds; until when a cache of the target may accept the credential; 0: no longer than
+                               exp */
     struct digest mint_key; /* of a permit */
 };
 struct outcome_entry {
@@ -134,6 +141,9 @@ struct outcome_entry {
     int64_t http_status; /* 0 where there is none */
     bool has_etag;
     char etag[ETAG_MAX + 1];
+    char version[VERSION_MAX + 1]; /* the object's resourceVersion after it; "" where there is none */
+    char reason[REASON_MAX + 1]; /* the target's own word for a refusal; "" where there is none */
+    char causes[CAUSES_MAX + 1]; /* entry_causes_check's form; "" where there are none */
     uint64_t read; /* NO_INDEX where there is none */
 };
 #define NOISE_CODES 64
@@ -177,6 +187,11 @@ struct entry {
     };
 };
 
+/* Causes of a refusal, as the target told them: an array in RFC 8785 form of 1 to 8 objects with members of field, message and
+ * reason, each a text of 1 to 256 bytes; at most CAUSES_MAX bytes. bad_value otherwise. An entry with others can't be written. */
+MUST_USE result entry_causes_check(struct span text);
+/* Whether a text can stand as uid or resource_version in an entry: 1 to VERSION_MAX characters of A-Z a-z 0-9 . _ - */
+bool entry_is_version(const char *text);
 /* Appends the canonical form of any entry but a permitting decision, which is refused with invariant. too_long beyond ENTRY_MAX. */
 MUST_USE result entry_write(const struct entry *e, struct buf *out);
 /* A permitting decision; the permit is the proof that the judge was asked. NULL is refused with invariant. */

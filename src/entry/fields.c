@@ -25,24 +25,24 @@ bool is_a_name(const char *text)
     return !*text;
 }
 
-static result text_allowed(const struct field *f, const char *text)
+static result text_allowed(const struct member *f, const char *text)
 {
     bool good = f->kind == FIELD_NAME ? is_a_name(text) : f->kind == FIELD_WORD ? is_word(text) : *text != 0;
     return good ? OK : fail(E_bad_value);
 }
 
-static result put_text(json_t *o, const struct field *f, const char *text)
+static result put_text(json_t *o, const struct member *f, const char *text)
 {
     TRY(text_allowed(f, text));
     return json_put_text(o, f->name, text);
 }
 
-static result put_number(json_t *o, const struct field *f, uint64_t v)
+static result put_number(json_t *o, const struct member *f, uint64_t v)
 {
     return v <= JSON_INT_MAX ? json_put_int(o, f->name, (int64_t)v) : fail(E_bad_value);
 }
 
-static result put_choice(json_t *o, const struct field *f, unsigned v)
+static result put_choice(json_t *o, const struct member *f, unsigned v)
 {
     for (unsigned i = 1; f->names[i - 1]; i++)
         if (i == v)
@@ -50,7 +50,7 @@ static result put_choice(json_t *o, const struct field *f, unsigned v)
     return fail(E_bad_value);
 }
 
-static result put_field(json_t *o, const struct field *f, const void *p)
+static result put_field(json_t *o, const struct member *f, const void *p)
 {
     switch (f->kind) {
     case FIELD_BYTES:
@@ -71,7 +71,7 @@ static result put_field(json_t *o, const struct field *f, const void *p)
     return fail(E_invariant);
 }
 
-static result get_text(const json_t *o, const struct field *f, char *to)
+static result get_text(const json_t *o, const struct member *f, char *to)
 {
     const char *text;
     TRY(json_text(o, f->name, f->size - 1, &text));
@@ -81,14 +81,14 @@ static result get_text(const json_t *o, const struct field *f, char *to)
     return span_copy(s, to, s.n);
 }
 
-static result get_bytes(const json_t *o, const struct field *f, void *to)
+static result get_bytes(const json_t *o, const struct member *f, void *to)
 {
     const char *text;
     TRY(json_text(o, f->name, B64URL_LEN(f->size), &text));
     return b64url_fixed(span_text(text), to, f->size);
 }
 
-static result get_index(const json_t *o, const struct field *f, uint64_t *to)
+static result get_index(const json_t *o, const struct member *f, uint64_t *to)
 {
     int64_t v;
     TRY(json_int(o, f->name, 0, JSON_INT_MAX, &v));
@@ -96,7 +96,7 @@ static result get_index(const json_t *o, const struct field *f, uint64_t *to)
     return OK;
 }
 
-static result get_choice(const json_t *o, const struct field *f, unsigned *to)
+static result get_choice(const json_t *o, const struct member *f, unsigned *to)
 {
     const char *text;
     TRY(json_text(o, f->name, 64, &text));
@@ -108,7 +108,7 @@ static result get_choice(const json_t *o, const struct field *f, unsigned *to)
     return fail(E_bad_value);
 }
 
-static result get_field(const json_t *o, const struct field *f, void *p)
+static result get_field(const json_t *o, const struct member *f, void *p)
 {
     switch (f->kind) {
     case FIELD_BYTES:
@@ -129,14 +129,14 @@ static result get_field(const json_t *o, const struct field *f, void *p)
     return fail(E_invariant);
 }
 
-result fields_put(json_t *o, const struct field *f, size_t n, const void *from)
+result fields_put(json_t *o, const struct member *f, size_t n, const void *from)
 {
     for (size_t i = 0; i < n; i++)
         TRY(put_field(o, &f[i], (const uint8_t *)from + f[i].at));
     return OK;
 }
 
-result fields_get(const json_t *o, const struct field *f, size_t n, void *to)
+result fields_get(const json_t *o, const struct member *f, size_t n, void *to)
 {
     for (size_t i = 0; i < n; i++)
         TRY(get_field(o, &f[i], (uint8_t *)to + f[i].at));

@@ -14,7 +14,7 @@ enum field_kind {
     FIELD_FLAG, /* bool */
     FIELD_CHOICE, /* an enum from 1 on, by its name */
 };
-struct field {
+struct member {
     const char *name;
     enum field_kind kind;
     size_t at, size;
@@ -33,8 +33,8 @@ struct field {
 #define FIELDS(array) (array), sizeof(array) / sizeof((array)[0])
 
 /* Values that the format doesn't allow are bad_value, both ways. Reading leaves members alone that the table doesn't name. */
-MUST_USE result fields_put(json_t *o, const struct field *f, size_t n, const void *from);
-MUST_USE result fields_get(const json_t *o, const struct field *f, size_t n, void *to);
+MUST_USE result fields_put(json_t *o, const struct member *f, size_t n, const void *from);
+MUST_USE result fields_get(const json_t *o, const struct member *f, size_t n, void *to);
 bool is_word(const char *text);
 bool is_a_name(const char *text);
 

@@ -6,7 +6,7 @@
 
 static const char *const role_names[ROLES] = { [ROLE_ATTESTATION] = "attestation", [ROLE_RECORD] = "record", [ROLE_MINT] = "mint" };
 
-static const struct field start_fields[] = {
+static const struct member start_fields[] = {
     FIELD(NUMBER, struct start_entry, certificates_from),
     FIELD(BYTES, struct start_entry, config),
     FIELD(NUMBER, struct start_entry, counter),
@@ -16,16 +16,16 @@ static const struct field start_fields[] = {
     FIELD(TEXT, struct start_entry, program),
     FIELD(BYTES, struct start_entry, run),
 };
-static const struct field key_fields[] = {
+static const struct member key_fields[] = {
     FIELD(WORD, struct key_identity, backend),
     FIELD(BYTES, struct key_identity, evidence),
     FIELD(BYTES, struct key_identity, kid),
 };
-static const struct field keys_fields[] = {
+static const struct member keys_fields[] = {
     FIELD(NUMBER, struct keys_entry, epoch),
     FIELD(BYTES, struct keys_entry, run),
 };
-static const struct field rekey_fields[] = {
+static const struct member rekey_fields[] = {
     FIELD(BYTES, struct rekey_entry, statement),
 };
 

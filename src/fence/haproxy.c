@@ -12,10 +12,10 @@
 /* The whole request must lie in one buffer, or a body's digest would be a prefix's. The rest: other headers of an honest call, what
  * HAProxy keeps free for rewriting, and what its own bookkeeping of headers takes. */
 #define REST_MAX 4096
+#define CREDENTIAL_MAX 8192 /* with a URL and an ETag of this target; others may be longer (mint/mint.h) */
 #define BUFFER_STEP 4096
-#define BUFFER_SIZE                                                                                                         \
-    ((BODY_BYTES_MAX + CREDENTIAL_TEXT_MAX + TARGET_URL_MAX + TARGET_ETAG_MAX + REST_MAX + BUFFER_STEP - 1) / BUFFER_STEP * \
-        BUFFER_STEP)
+#define BUFFER_SIZE \
+    ((BODY_BYTES_MAX + CREDENTIAL_MAX + TARGET_URL_MAX + TARGET_ETAG_MAX + REST_MAX + BUFFER_STEP - 1) / BUFFER_STEP * BUFFER_STEP)
 /* sockaddr_un's path, less what HAProxy appends while it binds. */
 #define SOCKET_PATH_MAX 90
 
@@ -101,7 +101,7 @@ static result put_head(const struct fence_haproxy_args *a, struct buf *out)
         "  # Ids used before this moment are known only where the process before handed them over (\"restarted\", below).\n"
         "  set-var proc.start date()\n"
         "  stats socket %s mode 600 level admin expose-fd listeners\n",
-        a->target->name, BODY_BYTES_MAX, CREDENTIAL_TEXT_MAX, TARGET_URL_MAX, TARGET_ETAG_MAX, REST_MAX, BUFFER_SIZE,
+        a->target->name, BODY_BYTES_MAX, CREDENTIAL_MAX, TARGET_URL_MAX, TARGET_ETAG_MAX, REST_MAX, BUFFER_SIZE,
         f->runtime_socket));
     return buf_printf(out,
         "# A reload hands the used ids to the next process, once this one has been up for 5 seconds. Who can write here\n"

@@ -155,10 +155,12 @@ static result hold_body(const struct question *q)
     return OK;
 }
 
-static const char *etag_read(const struct entry *e)
+/* What the entry says was read. A read's own credential knows of nothing yet. */
+static struct live_view live_read(const struct entry *e)
 {
-    bool read = e->type == ENTRY_DECISION && e->decision.has_live && e->decision.live.has_etag;
-    return read ? e->decision.live.etag : NULL;
+    if (e->type != ENTRY_DECISION || !e->decision.has_live)
+        return (struct live_view){ NULL, NULL, NULL };
+    return (struct live_view){ e->decision.live.etag, e->decision.live.uid, e->decision.live.version };
 }
 
 static result hold_scope(struct question *q, const struct config_target **ret)
@@ -166,7 +168,8 @@ static result hold_scope(struct question *q, const struct config_target **ret)
     const struct config_target *target = config_target_named(q->g->config, q->certificate.contract.mutation.target);
     if (!target)
         return fail(E_target_unknown);
-    q->mutation = scope_mutation(&q->certificate.contract, etag_read(q->entry));
+    const struct live_view live = live_read(q->entry);
+    q->mutation = scope_mutation(&q->certificate.contract, &live);
     enum seb_code code = target_scope(target->kind, target->prefix, &q->mutation);
     if (code != E_ok)
         return fail(code);

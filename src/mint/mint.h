@@ -5,9 +5,13 @@
 
 #include "base/jws.h"
 
-#define CREDENTIAL_TEXT_MAX 8192
+#define CREDENTIAL_TEXT_MAX 16384
 struct mint_words {
     const char *domain, *instance, *audience, *cid, *attestation;
+    const char
+        *issuer; /* the target's: iss is <issuer>/<key>, and nbf stands beside iat. NULL or "": https://<domain>/<instance> */
+    struct digest key; /* the mint key's thumbprint; where there is an issuer */
+    bool groups; /* the claim groups says the target's claims, cid, jti and att once more */
     struct digest leaf; /* of the entry */
     int64_t iat, exp;
     const json_t *target_claims; /* of src/target; copied in */

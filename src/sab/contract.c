@@ -42,7 +42,7 @@ static result constraints_put(json_t *proposal)
 
 result sab_contract(struct sab_args *a)
 {
-    struct contract contract;
+    struct contract contract = { 0 };
     AUTO_JSON *v = NULL;
     AUTO_BUF text = BUF(JWS_PAYLOAD_MAX);
     TRY(sab_read_json(a, a->operand, &v));
@@ -53,5 +53,6 @@ result sab_contract(struct sab_args *a)
     TRY(constraints_put(v));
     TRY(json_canonical(v, &text));
     TRY(contract_parse(buf_span(&text), &contract));
+    contract_free(&contract);
     return sab_print(buf_span(&text));
 }

@@ -2,10 +2,22 @@
 
 #include "scope/scope.h"
 
-struct target_mutation scope_mutation(const struct contract *c, const char *live_etag)
+/* The contract's own word, else what was read; NULL where neither says anything. */
+static const char *word(bool has, const char *own, const char *read)
+{
+    const char *text = has ? own : read;
+    return text && *text ? text : NULL;
+}
+
+static const char *or_null(const char *text)
+{
+    return *text ? text : NULL;
+}
+
+struct target_mutation scope_mutation(const struct contract *c, const struct live_view *live)
 {
     const struct mutation *m = &c->mutation;
-    const char *read = c->pre.absent ? NULL : live_etag;
+    const struct live_view read = live && !c->pre.absent ? *live : (struct live_view){ NULL, NULL, NULL };
     return (struct target_mutation){
         .operation = m->operation,
         .resource = m->resource,
@@ -16,7 +28,19 @@ struct target_mutation scope_mutation(const struct contract *c, const char *live
         .absent = c->pre.absent,
         .has_etag = c->pre.has_etag,
         .has_sha256 = c->pre.has_sha256,
-        .grace_s = -1,
-        .etag = c->pre.has_etag ? c->pre.etag : read,
+        .etag = word(c->pre.has_etag, c->pre.etag, read.etag),
+        .fields = &c->fields,
+        .pre_fields = &c->pre.fields,
+        .post_fields = &c->post,
+        .field_manager = or_null(c->field_manager),
+        .propagation = or_null(c->propagation),
+        .force = c->force,
+        .dry_run = c->dry_run,
+        .grace_s = c->grace_s,
+        .has_uid = c->pre.has_uid,
+        .has_version = c->pre.has_version,
+        .uid = word(c->pre.has_uid, c->pre.uid, read.uid),
+        .version = word(c->pre.has_version, c->pre.version, read.version),
+        .contract = c->digest,
     };
 }

@@ -7,8 +7,12 @@
 #include "policy/documents.h"
 #include "target/target.h"
 
-/* Views the contract and live_etag. The call's ETag is the contract's; where that has none (below the policy's version_from) it is
- * the one that was read: live_etag, NULL where nothing was read or what was read had none. A contract that creates takes none. */
-struct target_mutation scope_mutation(const struct contract *c, const char *live_etag);
+/* What was read: NULL or "" where nothing was read, or what was read has none. */
+struct live_view {
+    const char *etag, *uid, *version;
+};
+/* Views the contract and what live views. The call's ETag, uid and version are the contract's; where that has none (below the
+ * policy's version_from) they are what was read: live, NULL where nothing was. A contract that creates takes none. */
+struct target_mutation scope_mutation(const struct contract *c, const struct live_view *live);
 
 #endif

@@ -102,10 +102,11 @@ static void check_contracts(struct checks *c)
     size_t i;
     json_array_foreach (rows, i, v) {
         AUTO_JSON *parsed = NULL;
-        struct contract contract;
+        struct contract contract = { 0 };
         struct digest state;
         struct span text = span_text(vector_text(v, "contract"));
         check_code(c, contract_parse(text, &contract), E_ok, vector_text(v, "name"));
+        contract_free(&contract);
         bool same = is_ok(json_strict(text, text.n, &parsed)) && is_ok(json_is_canonical(parsed, text)) &&
                     is_ok(contract_state(parsed, &state));
         check_that(c, same && is_digest(&state, v, "state"), "and its state");

@@ -134,14 +134,14 @@ static void check_quotes(struct checks *c)
 
 static result claims_of(const json_t *v, struct buf *out)
 {
-    struct contract contract;
+    struct contract contract = { 0 };
     struct entry e;
     struct call_plan plan;
     AUTO_JSON *target = json_object();
     TRY(contract_parse(span_text(vector_text(v, "contract")), &contract));
     TRY(entry_read(span_text(vector_text(v, "entry")), &e));
     const char *live_etag = vector_text(v, "live_etag");
-    struct target_mutation m = scope_mutation(&contract, *live_etag ? live_etag : NULL);
+    struct target_mutation m = scope_mutation(&contract, &(struct live_view){ live_etag, NULL, NULL });
     enum call_use use = span_is(span_text(vector_text(v, "use")), "read") ? CALL_READ : CALL_MUTATE;
     TRY(target_plan("http", NULL, use, &m, &plan));
     TRY(target_claims("http", use, &m, &plan, target));
