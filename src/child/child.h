@@ -1,11 +1,12 @@
 /* What every process of the broker but the supervisor does first, and the descriptors that the supervisor gives it.
  *
  * The control link's end is the order to stop: a role then finishes what it must, and its main returns 0. It is the same whether
- * the supervisor stops the broker or is gone. At an orderly stop the front goes first, then the core, then keeper and runner; 5
- * seconds (the core: 15) after its order a role is killed. SIGTERM comes with the order, and is ignored unless a role wants it, so
- * that a signal to the whole group (systemd, a terminal) doesn't change that order. The end of any other link means that the peer
- * is dead or was stopped: the core goes on without the front; everybody else calls child_abort with that result, which the
- * supervisor doesn't take for a cause. */
+ * the supervisor stops the broker or is gone, but for the core, which writes into the log that it stops: it is told STOP before the
+ * end, and without that writes nothing, since the kernel is about to kill it. At an orderly stop the front goes first, then the
+ * core, then keeper and runner; 5 seconds (the core: 15) after its order a role is killed. SIGTERM comes with the order, and is
+ * ignored unless a role wants it, so that a signal to the whole group (systemd, a terminal) doesn't change that order. The end of
+ * any other link means that the peer is dead or was stopped: the core goes on without the front; everybody else calls child_abort
+ * with that result, which the supervisor doesn't take for a cause. */
 #ifndef SEB_CHILD_CHILD_H
 #define SEB_CHILD_CHILD_H
 

@@ -210,6 +210,19 @@ static void drain(struct core *c, struct link *l, void (*receive)(struct core *,
     }
 }
 
+/* Without the order to stop the link's end is the supervisor's (child.h): a stop that nobody ordered would be a record that nobody
+ * signs, and the log longer than what any verifier has seen of it. */
+static void from_supervisor(struct core *c)
+{
+    struct message m;
+    bool got = false;
+    must("the supervisor's link", link_receive(c->child.control, &m, &got));
+    if (got && m.type != MESSAGE_STOP)
+        must("the supervisor's link", fail(E_illegal_message));
+    if (got)
+        stop_begin(c);
+}
+
 static void poll_set(struct core *c, int signals, struct pollfd set[POLLS])
 {
     bool front = c->serving && c->stop == STOP_NO && !c->front_gone;
@@ -225,8 +238,8 @@ static void turn(struct core *c, const struct pollfd set[POLLS])
 {
     if (set[POLL_SIGNAL].revents)
         stop_begin(c);
-    if (set[POLL_CONTROL].revents) /* its end is the order to stop (child.h); nothing else comes there */
-        stop_begin(c);
+    if (set[POLL_CONTROL].revents)
+        from_supervisor(c);
     if (set[POLL_KEEPER].revents & POLLIN)
         drain(c, c->keeper, from_keeper, "the keeper's link");
     if (set[POLL_RUNNER].revents & POLLIN)

@@ -50,6 +50,7 @@ const struct link_rule link_rules[] = {
     RULE(READY, CONTROL, SECOND, ANY),
     RULE(TPM_AGAIN, CONTROL, SECOND, ANY),
     RULE(TPM, CONTROL, FIRST, ANY),
+    RULE(STOP, CONTROL, FIRST, ANY),
 };
 const unsigned link_rules_n = sizeof link_rules / sizeof link_rules[0];
 

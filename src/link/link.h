@@ -46,6 +46,7 @@ enum message_type {
     MESSAGE_ACKNOWLEDGE,
     MESSAGE_PLAN,
     MESSAGE_STATE,
+    MESSAGE_STOP,
 };
 struct message {
     enum message_type type;

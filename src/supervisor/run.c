@@ -43,6 +43,18 @@ static void close_control(struct process *p)
     p->control = NULL;
 }
 
+/* The core's word for it comes before the link's end, which is also what it sees of a supervisor that was killed (child.h). */
+static void order(struct process *p, enum child_role role)
+{
+    if (role == CHILD_CORE && p->control) {
+        result r = link_send(p->control, MESSAGE_STOP, 0, (struct span){ NULL, 0 });
+        if (!is_ok(r) && code_of(r) != E_peer_gone)
+            log_result(LOG_WARNING, child_name(role), r);
+    }
+    p->ordered = true;
+    close_control(p);
+}
+
 static void order_step(struct supervisor *s, int64_t now_ms)
 {
     s->deadline_ms = now_ms + s->step->patience_ms;
@@ -50,8 +62,7 @@ static void order_step(struct supervisor *s, int64_t now_ms)
         struct process *p = &s->process[i];
         if (!(s->step->roles >> i & 1) || p->gone)
             continue;
-        p->ordered = true;
-        close_control(p);
+        order(p, i);
         if (pidfd_send_signal(p->pidfd, SIGTERM, NULL, 0) != 0 && errno != ESRCH)
             log_line(LOG_WARNING, "%s can't be signalled", child_name(i));
     }

@@ -120,7 +120,9 @@ static bool read_control(struct fake *d)
         return false;
     if (!is_ok(r))
         child_abort("control", r);
-    if (got)
+    if (got && m.type == MESSAGE_STOP)
+        tell(d, "is told to stop");
+    else if (got)
         tell_tpm(d, fd);
     return true;
 }

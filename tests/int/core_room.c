@@ -147,12 +147,11 @@ void core_kill(struct core_room *r)
     ended(r);
 }
 
-void core_stop(struct core_room *r)
+/* Closes the control link; the core's exit code, -1 where it doesn't end. */
+static int close_control(struct core_room *r)
 {
     int status = 0;
     pid_t pid = 0;
-    if (!r->pid)
-        return;
     link_free(r->control);
     r->control = NULL;
     for (int64_t end = clock_mono_ms() + ROOM_WAIT_MS; pid == 0 && clock_mono_ms() < end;) {
@@ -160,10 +159,25 @@ void core_stop(struct core_room *r)
         if (pid == 0 && !core_pump(r, clock_mono_ms() + 20))
             poll(NULL, 0, 5);
     }
-    check_that(r->c, pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0, "the core stops when told to");
     if (pid == 0)
         kill(r->pid, SIGKILL);
     ended(r);
+    return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+void core_stop(struct core_room *r)
+{
+    if (!r->pid)
+        return;
+    /* It may have ended already: then its code says so. */
+    (void)is_ok(link_send(r->control, MESSAGE_STOP, 0, (struct span){ NULL, 0 }));
+    check_that(r->c, close_control(r) == 0, "the core stops when told to");
+}
+
+void core_orphan(struct core_room *r)
+{
+    check_that(r->c, close_control(r) == CHILD_EXIT_PEER_GONE, "the core ends with its supervisor");
+    r->newest_ms = 0; /* what was signed last may not be stored, and comes once more */
 }
 
 static json_t *jwk_of(struct testkey *k)

@@ -72,6 +72,7 @@ void core_free(struct core_room *r);
 void core_start(struct core_room *r); /* until it is ready, or gone */
 void core_stop(struct core_room *r);
 void core_kill(struct core_room *r);
+void core_orphan(struct core_room *r); /* its supervisor is gone */
 bool core_pump(struct core_room *r, int64_t end_ms);
 #define CORE_WAIT(r, condition)                                                                          \
     for (int64_t room_end_ = clock_mono_ms() + ROOM_WAIT_MS; !(condition) && core_pump((r), room_end_);) \

@@ -452,6 +452,17 @@ static void test_withdrawn(struct core_room *r)
     check_that(r->c, status_is(r, "attestation.state", "ok"), "are taken");
 }
 
+/* A supervisor that was killed closes the control link, too, and orders nothing. */
+static void test_orphaned(struct core_room *r)
+{
+    (void)core_status_text(r, "log");
+    const uint64_t size = (uint64_t)json_integer_value(at_path(r->reply, "log.size"));
+    CORE_WAIT(r, r->frontier.size == size);
+    core_orphan(r);
+    core_start(r);
+    check_that(r->c, core_newest(r, ENTRY_START, NULL).start.head == size, "and the log is as it was");
+}
+
 static void test_rekey(struct core_room *r)
 {
     static const char *const names[] = { "attestation", "record", "mint" };
@@ -508,6 +519,7 @@ int main(int argc, char **argv)
     test_moved(&r);
     test_covered(&r);
     test_withdrawn(&r);
+    test_orphaned(&r);
     test_rekey(&r);
     core_free(&r);
     return checks_end(&c);
