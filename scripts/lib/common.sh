@@ -4,7 +4,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export LC_ALL=C
 
 build_packages=(autoconf automake libtool autoconf-archive pkg-config gcc libc6-dev make xz-utils
-    libssl-dev libjansson-dev libtss2-dev libp11-kit-dev libcurl4-openssl-dev libnng-dev libsqlite3-dev uthash-dev)
+    libssl-dev libjansson-dev libtss2-dev libp11-kit-dev libcurl4-openssl-dev libnng-dev libsqlite3-dev libyaml-dev uthash-dev)
 run_packages=(swtpm swtpm-tools softhsm2 opensc tpm2-tools apache2 haproxy socat openssl curl jq xxd)
 test_packages=(python3 python3-cryptography libtpm2-pkcs11-1 libtpm2-pkcs11-tools shellcheck mandoc cppcheck clang-format
     util-linux procps sqlite3 file git ca-certificates)
