@@ -169,14 +169,31 @@ static json_t *request_of(const struct agent *agent, struct span certificate, co
     return parsed;
 }
 
-void agent_frame(struct authority *authority, struct agent *agent, const struct mutation_args *m, struct buf *out)
+/* The mutation that a contract is about (docs/formats.md, "Request"). */
+static json_t *mutation_in(const json_t *contract)
 {
-    AUTO_JSON *mutation = mutation_of(m), *contract = contract_of(m, mutation), *submit = json_object();
+    static const char *const names[] = { "operation", "parameters", "resource", "target" };
+    json_t *mutation = json_object();
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+        put(mutation, names[i], json_deep_copy(json_object_get(contract, names[i])));
+    return mutation;
+}
+
+void agent_frame_of(
+    struct authority *authority, struct agent *agent, const json_t *contract, struct span body, struct buf *out)
+{
+    AUTO_JSON *mutation = mutation_in(contract), *submit = json_object();
     AUTO_BUF certificate = BUF(JWS_PAYLOAD_MAX), json = BUF(BUS_FRAME_MAX);
     certificate_of(authority, agent, contract, &certificate);
     must(json_put_text(submit, "op", "submit"), "op");
     put(submit, "certificate", certify(authority, buf_span(&certificate)));
     put(submit, "request", request_of(agent, buf_span(&certificate), mutation));
     must(json_canonical(submit, &json), "frame");
-    must(bus_frame_put(out, &(struct bus_frame){ .json = buf_span(&json), .body = body_of(m) }), "frame");
+    must(bus_frame_put(out, &(struct bus_frame){ .json = buf_span(&json), .body = body }), "frame");
+}
+
+void agent_frame(struct authority *authority, struct agent *agent, const struct mutation_args *m, struct buf *out)
+{
+    AUTO_JSON *mutation = mutation_of(m), *contract = contract_of(m, mutation);
+    agent_frame_of(authority, agent, contract, body_of(m), out);
 }

@@ -3,6 +3,7 @@
 #ifndef SEB_TESTS_AGENTS_H
 #define SEB_TESTS_AGENTS_H
 
+#include "base/json.h"
 #include "base/pubkey.h"
 
 struct authority_args {
@@ -29,5 +30,8 @@ struct mutation_args {
     struct span body; /* of a PUT; p NULL: some two hundred bytes */
 };
 void agent_frame(struct authority *authority, struct agent *agent, const struct mutation_args *m, struct buf *out);
+/* The same for any contract (docs/formats.md, "Contract"), with the body that it names. */
+void agent_frame_of(
+    struct authority *authority, struct agent *agent, const json_t *contract, struct span body, struct buf *out);
 
 #endif
