@@ -179,8 +179,7 @@ static json_t *mutation_in(const json_t *contract)
     return mutation;
 }
 
-void agent_frame_of(
-    struct authority *authority, struct agent *agent, const json_t *contract, struct span body, struct buf *out)
+void agent_frame_of(struct authority *authority, struct agent *agent, const json_t *contract, struct span body, struct buf *out)
 {
     AUTO_JSON *mutation = mutation_in(contract), *submit = json_object();
     AUTO_BUF certificate = BUF(JWS_PAYLOAD_MAX), json = BUF(BUS_FRAME_MAX);

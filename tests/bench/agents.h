@@ -31,7 +31,6 @@ struct mutation_args {
 };
 void agent_frame(struct authority *authority, struct agent *agent, const struct mutation_args *m, struct buf *out);
 /* The same for any contract (docs/formats.md, "Contract"), with the body that it names. */
-void agent_frame_of(
-    struct authority *authority, struct agent *agent, const json_t *contract, struct span body, struct buf *out);
+void agent_frame_of(struct authority *authority, struct agent *agent, const json_t *contract, struct span body, struct buf *out);
 
 #endif

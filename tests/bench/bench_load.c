@@ -1,13 +1,14 @@
 /* bench_load SOCKET MODULE PIN-FILE DOMAIN POLICY-EPOCH EPOCH TARGET PREFIX ETAG AGENTS MUTATIONS [LABEL]: so many agents at once,
  * each with a connection and a key of its own, one mutation after another. All is signed before the clock starts. ETAG "-":
- * documents that aren't there yet. $BENCH_PAUSE_MS: pause before each, without which a chip is measured that never catches up.
- * Prints a row of latency, throughput and CPU time of all, and one of each watched process's CPU time, per mutation. What isn't
- * applied ends it. */
+ * documents that aren't there yet; "field=VALUE": objects of a cluster, PREFIX load-AGENT-N, whose field is changed from that
+ * value. $BENCH_PAUSE_MS: pause before each, without which a chip is measured that never catches up. Prints a row of latency,
+ * throughput and CPU time of all, and one of each watched process's CPU time, per mutation. What isn't applied ends it. */
 #include "config.h"
 
 #include "bus/bus.h"
 #include "tests/bench/agents.h"
 #include "tests/bench/measure.h"
+#include "tests/kube/contracts.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -18,6 +19,7 @@
 
 #define WARM_UP 3 /* of each agent: connections, parsed keys */
 #define ANSWER_MS 60000
+#define FIELD "field="
 
 struct load {
     const char *socket;
@@ -66,18 +68,38 @@ static void *caller_main(void *context)
 struct world {
     struct authority *authority;
     const char *target, *prefix, *etag;
+    const char *field; /* NULL: documents */
 };
+
+static void sign_document(const struct world *w, struct agent *agent, unsigned number, unsigned i, struct buf *frame)
+{
+    AUTO_BUF resource = BUF(1024);
+    must(buf_printf(&resource, "%sagents-%d-%u-%u", w->prefix, (int)getpid(), number, i), "resource");
+    must(buf_u8(&resource, 0), "resource");
+    agent_frame(w->authority, agent,
+        &(struct mutation_args){ .target = w->target, .resource = (const char *)resource.p, .etag = w->etag }, frame);
+}
+
+static void sign_object(const struct world *w, struct agent *agent, unsigned number, unsigned i, struct buf *frame)
+{
+    AUTO_BUF path = BUF(1024);
+    char body[PATCH_MAX];
+    must(buf_printf(&path, "%sload-%u-%u", w->prefix, number, i), "path");
+    must(buf_u8(&path, 0), "path");
+    AUTO_JSON *contract = patch_contract(w->target, (const char *)path.p, "changed", value_is(w->field));
+    patch_text("changed", body);
+    agent_frame_of(w->authority, agent, contract, span_text(body), frame);
+}
 
 static void sign_all(const struct world *w, struct caller *k, unsigned number)
 {
     struct agent *agent = agent_new(ALG_ES256);
     for (unsigned i = 0; i < WARM_UP + k->load->mutations; i++) {
-        AUTO_BUF resource = BUF(1024);
-        must(buf_printf(&resource, "%sagents-%d-%u-%u", w->prefix, (int)getpid(), number, i), "resource");
-        must(buf_u8(&resource, 0), "resource");
         k->frame[i] = BUF(BUS_FRAME_MAX);
-        agent_frame(w->authority, agent,
-            &(struct mutation_args){ .target = w->target, .resource = (const char *)resource.p, .etag = w->etag }, &k->frame[i]);
+        if (w->field)
+            sign_object(w, agent, number, i, &k->frame[i]);
+        else
+            sign_document(w, agent, number, i, &k->frame[i]);
     }
     agent_free(agent);
 }
@@ -137,6 +159,7 @@ int main(int argc, char **argv)
         .target = argv[7],
         .prefix = argv[8],
         .etag = strcmp(argv[9], "-") == 0 ? NULL : argv[9],
+        .field = strncmp(argv[9], FIELD, sizeof FIELD - 1) == 0 ? argv[9] + sizeof FIELD - 1 : NULL,
     };
     struct load l = { .socket = argv[1], .agents = (unsigned)atoi(argv[10]) };
     must_hold(l.agents >= 1 && l.agents <= 128, "1 to 128 agents");

@@ -10,6 +10,7 @@
 #include "tests/bench/agents.h"
 #include "tests/bench/measure.h"
 #include "tests/kube/cluster.h"
+#include "tests/kube/contracts.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -21,8 +22,6 @@
 #include <curl/curl.h>
 
 #define ANSWER_MS 60000
-#define MERGE "application/merge-patch+json"
-#define MERGED_MAX 256
 
 enum end { END_REFUSED, END_REJECTED, END_LATER, ENDS }; /* at the read; by the API server; the drift came behind the mutation */
 
@@ -56,59 +55,41 @@ static unsigned draw(struct worker *w, unsigned below)
     return (unsigned)rand_r(&w->seed) % below;
 }
 
-static void merged(const char *value, char text[MERGED_MAX])
-{
-    snprintf(text, MERGED_MAX, "{\"data\":{\"v\":\"%s\"}}", value);
-}
-
 static void put(json_t *o, const char *name, json_t *v)
 {
     must(json_put_new(o, name, v), name);
 }
 
-/* By the field alone, by the version alone, or by both and the uid. What has no version in its certificate is of the lowest risk. */
-static json_t *preconditions_of(struct worker *w, const json_t *live, bool *ret_version)
+static const char *live_value(const json_t *live)
+{
+    const char *value = json_string_value(json_object_get(json_object_get(live, "data"), "v"));
+    must_hold(value != NULL, "an object without the field");
+    return value;
+}
+
+/* By the field alone, by the version alone, or by both and the uid. */
+static json_t *preconditions_of(struct worker *w, const json_t *live)
 {
     const json_t *metadata = json_object_get(live, "metadata");
     unsigned form = draw(w, 3);
-    json_t *pre = json_object();
-    if (form != 1)
-        put(pre, "fields",
-            json_pack("[{s:s, s:O}]", "pointer", "/data/v", "value", json_object_get(json_object_get(live, "data"), "v")));
+    json_t *pre = form == 1 ? json_object() : value_is(live_value(live));
     if (form == 2)
         put(pre, "uid", json_incref(json_object_get(metadata, "uid")));
     if (form != 0)
         put(pre, "resource_version", json_incref(json_object_get(metadata, "resourceVersion")));
-    *ret_version = form != 0;
     return pre;
-}
-
-static json_t *contract_of(struct worker *w, const json_t *live, const char *value, struct span body)
-{
-    bool version;
-    struct digest d = sha256(body);
-    json_t *contract = json_object(), *ref = json_pack("{s:i, s:s}", "length", (int)body.n, "media_type", MERGE);
-    must(json_put_digest(ref, "sha256", &d), "body");
-    put(contract, "preconditions", preconditions_of(w, live, &version));
-    put(contract, "parameters",
-        json_pack("{s:o, s:[{s:s, s:s}]}", "body", ref, "fields", "pointer", "/data/v", "value", value));
-    put(contract, "constraints", json_pack("{s:i}", "credential_s", 5));
-    put(contract, "operation", json_string("patch"));
-    put(contract, "resource", json_string(w->path));
-    put(contract, "risk", json_string(version ? "L1" : "L0"));
-    put(contract, "target", json_string(w->world->target));
-    return contract;
 }
 
 static void *drift_main(void *context)
 {
     struct drift *d = context;
-    char text[MERGED_MAX];
+    char text[PATCH_MAX];
     AUTO_JSON *object = NULL;
-    merged(d->value, text);
+    patch_text(d->value, text);
     usleep(d->delay_us);
     long status = cluster_ask(d->worker->drifter,
-        &(struct cluster_call){ .method = "PATCH", .path = d->worker->path, .media_type = MERGE, .body = span_text(text) }, &object);
+        &(struct cluster_call){ .method = "PATCH", .path = d->worker->path, .media_type = MERGE_PATCH, .body = span_text(text) },
+        &object);
     must_hold(status == 200, "a drift");
     d->version = cluster_version(object);
     return NULL;
@@ -180,15 +161,15 @@ static void judge_drifted(struct worker *w, const json_t *reply, const struct dr
 static void play(struct worker *w)
 {
     AUTO_JSON *live = NULL;
-    char value[64], text[MERGED_MAX];
+    char value[64], text[PATCH_MAX];
     struct drift d = { .worker = w };
     bool drifts = draw(w, 2);
     pthread_t thread;
     snprintf(value, sizeof value, "agent-%u-%u", w->number, ++w->round);
     snprintf(d.value, sizeof d.value, "drift-%u-%u", w->number, w->round);
-    merged(value, text);
+    patch_text(value, text);
     must_hold(cluster_ask(w->own, &(struct cluster_call){ .method = "GET", .path = w->path }, &live) == 200, "a look");
-    AUTO_JSON *contract = contract_of(w, live, value, span_text(text));
+    AUTO_JSON *contract = patch_contract(w->world->target, w->path, value, preconditions_of(w, live));
     d.delay_us = draw(w, (unsigned)(w->usual_us * 5 / 4));
     int64_t from = now_ns();
     if (drifts)
@@ -210,7 +191,7 @@ static bool goes_on(const struct world *w)
 
 static void object_make(struct worker *w)
 {
-    char path[256], text[MERGED_MAX];
+    char path[192], text[PATCH_MAX];
     snprintf(path, sizeof path, "/api/v1/namespaces/%s/configmaps", w->world->space);
     snprintf(w->path, sizeof w->path, "%s/drifting-%u", path, w->number);
     snprintf(text, sizeof text, "{\"metadata\":{\"name\":\"drifting-%u\"},\"data\":{\"v\":\"begin\"}}", w->number);
