@@ -8,6 +8,7 @@
 
 #define T(field) FIELD(struct config_target, field)
 #define F(field) FIELD(struct config_http_fence, field)
+#define KIND_WORDS "targets.*.kind: http or kubernetes"
 #define PREFIX_WORDS "targets.*.prefix: https://host[:port]/path/ of at most 1024 bytes, ending with /"
 #define INT_ROW(field, standard, least, most)                                                              \
     {                                                                                                      \
@@ -20,21 +21,33 @@
         .where = "targets.*.fence." #field ": absolute path of at most 255 bytes" \
     }
 
+#define SERVER_WORDS "targets.*.prefix: https://host[:port]/, the API server itself"
+#define ISSUER_WORDS "targets.*.issuer: https://host[:port][/path] of at most 200 bytes, without / at its end"
+#define MAPPING_WORDS                                                                                                         \
+    "targets.*.mapping: extra or groups; a cluster that can map a credential's claims to neither can't be fenced, and isn't " \
+    "served"
+
 /* clang-format off: a row a line, or two where it must be. */
-static const struct member target_members[] = {
-    { .name = "kind", .type = MEMBER_NAME, .required = true, T(kind), .where = "targets.*.kind: http" },
-    { .name = "prefix", .type = MEMBER_PRINT, .required = true, T(prefix), .where = PREFIX_WORDS },
-    { .name = "audience",
-        .type = MEMBER_NAME,
-        .also = ":/",
-        .required = true,
-        T(audience),
-        .where = "targets.*.audience: 1 to 128 of A-Z a-z 0-9 . _ - : /" },
-    { .name = "ca", .type = MEMBER_PATH, .required = true, T(ca), .where = "targets.*.ca: absolute path of a PEM file" },
-    INT_ROW(timeout_ms, 10000, 100, 60000),
-    INT_ROW(settle_ms, 60000, 0, 3600000),
-    INT_ROW(answer_bytes, 1048576, 1024, 67108864),
+#define COMMON_ROWS                                                                                                           \
+    { .name = "kind", .type = MEMBER_NAME, .required = true, T(kind), .where = KIND_WORDS },                                  \
+        { .name = "prefix", .type = MEMBER_PRINT, .required = true, T(prefix), .where = PREFIX_WORDS },                       \
+        { .name = "audience",                                                                                                 \
+            .type = MEMBER_NAME,                                                                                              \
+            .also = ":/",                                                                                                     \
+            .required = true,                                                                                                 \
+            T(audience),                                                                                                      \
+            .where = "targets.*.audience: 1 to 128 of A-Z a-z 0-9 . _ - : /" },                                               \
+        { .name = "ca", .type = MEMBER_PATH, .required = true, T(ca), .where = "targets.*.ca: absolute path of a PEM file" }, \
+        INT_ROW(timeout_ms, 10000, 100, 60000), INT_ROW(settle_ms, 60000, 0, 3600000),                                        \
+        INT_ROW(answer_bytes, 1048576, 1024, 67108864)
+static const struct member http_members[] = {
+    COMMON_ROWS,
     { .name = "fence" },
+};
+static const struct member kubernetes_members[] = {
+    COMMON_ROWS,
+    { .name = "issuer", .type = MEMBER_PRINT, .required = true, T(issuer), .where = ISSUER_WORDS },
+    { .name = "mapping" },
 };
 static const struct member http_fence_members[] = {
     { .name = "listen",
@@ -89,25 +102,69 @@ static result http_read(const json_t *o, struct config_target *t, const char **r
     return OK;
 }
 
+/* The same form without the '/' at the end: what a key's thumbprint is appended to as one more segment. */
+static bool is_issuer(struct span s)
+{
+    AUTO_BUF with_slash = BUF(sizeof((struct config_target *)0)->issuer);
+    return is_ok(buf_put(&with_slash, s)) && is_ok(buf_u8(&with_slash, '/')) && is_https_prefix(buf_span(&with_slash));
+}
+
+static result mapping_read(const json_t *o, struct config_target *t, const char **ret_where)
+{
+    const char *text = "extra";
+    if (json_has(o, "mapping") && !is_ok(json_text(o, "mapping", 16, &text)))
+        return no_config(MAPPING_WORDS, ret_where);
+    t->groups = span_is(span_text(text), "groups");
+    return t->groups || span_is(span_text(text), "extra") ? OK : no_config(MAPPING_WORDS, ret_where);
+}
+
+/* The prefix is the API server's own address: a path in front of /api and /apis is a proxy's, which would see credentials. */
+static result kubernetes_read(const json_t *o, struct config_target *t, const char **ret_where)
+{
+    struct span prefix = span_text(t->prefix);
+    if (!is_https_prefix(prefix) || span_find(prefix, sizeof "https://" - 1, '/') != prefix.n - 1)
+        return no_config(SERVER_WORDS, ret_where);
+    if (!is_issuer(span_text(t->issuer)))
+        return no_config(ISSUER_WORDS, ret_where);
+    return mapping_read(o, t, ret_where);
+}
+
 /* A kind's own members and checks: one row for each. */
 static const struct kind {
     const char *name;
+    const struct member *members;
+    unsigned members_n;
     result (*read)(const json_t *o, struct config_target *t, const char **ret_where);
 } kinds[] = {
-    { "http", http_read },
+    { "http", MEMBERS(http_members), http_read },
+    { "kubernetes", MEMBERS(kubernetes_members), kubernetes_read },
 };
+
+static const struct kind *kind_of(const json_t *o)
+{
+    const char *name;
+    if (!is_ok(json_text(o, "kind", sizeof((struct config_target *)0)->kind - 1, &name)))
+        return NULL;
+    for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (span_is(span_text(name), kinds[i].name))
+            return &kinds[i];
+    return NULL;
+}
 
 static result target_read(const char *name, const json_t *o, struct config_target *t, const char **ret_where)
 {
-    TRY(members_read(o, MEMBERS(target_members), t, "targets.*: an object with no other members than sebd.json(5) has", ret_where));
+    static const char unknown[] = "targets.*: an object with no other members than sebd.json(5) has";
     struct span text = span_text(name);
+    if (!json_is_object(o))
+        return no_config(unknown, ret_where);
+    const struct kind *kind = kind_of(o);
+    if (!kind)
+        return no_config(KIND_WORDS, ret_where);
+    TRY(members_read(o, kind->members, kind->members_n, t, unknown, ret_where));
     if (text.n >= sizeof t->name || !is_name(text, ""))
         return no_config("targets: a name is 1 to 64 of A-Z a-z 0-9 . _ -", ret_where);
     TRY(span_copy(text, t->name, text.n)); /* zeroed by calloc: the NUL is there */
-    for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (span_is(span_text(t->kind), kinds[i].name))
-            return kinds[i].read(o, t, ret_where);
-    return no_config("targets.*.kind: http", ret_where);
+    return kind->read(o, t, ret_where);
 }
 
 static int by_name(const void *a, const void *b)

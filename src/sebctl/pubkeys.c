@@ -42,6 +42,26 @@ static result put_audiences(const struct config *c, json_t *o)
     return OK;
 }
 
+/* Of targets that have issuers of ours, what their credentials' iss begins with, and whether groups are in them. */
+static result put_issuers(const struct config *c, json_t *o)
+{
+    json_t *issuers = json_object(), *mappings = json_object();
+    TRY(json_put_new(o, "issuers", issuers));
+    TRY(json_put_new(o, "mappings", mappings));
+    for (unsigned i = 0; i < c->targets; i++) {
+        const struct config_target *t = &c->target[i];
+        if (!t->issuer[0])
+            continue;
+        TRY(json_put_text(issuers, t->name, t->issuer));
+        TRY(json_put_text(mappings, t->name, t->groups ? "groups" : "extra"));
+    }
+    if (json_object_size(issuers))
+        return OK;
+    json_object_del(o, "issuers");
+    json_object_del(o, "mappings");
+    return OK;
+}
+
 static result put_mint_key(json_t *list, const struct pubkey *k)
 {
     json_t *jwk = NULL;
@@ -61,6 +81,7 @@ static result print_trust(const struct sebctl_args *a, const struct instance *i)
         if (i->retired[n].role == ROLE_MINT)
             TRY(put_mint_key(mint, i->retired[n].key));
     TRY(put_audiences(a->config, o));
+    TRY(put_issuers(a->config, o));
     TRY(config_origin(a->config, &origin));
     TRY(json_put_span(o, "origin", buf_span(&origin)));
     TRY(json_put_text(o, "domain", a->config->domain));
