@@ -116,7 +116,7 @@ static result read_into(int fd, struct secret *s)
 result secret_from_file(const char *path, struct secret **ret)
 {
     AUTO_SECRET *s = NULL;
-    TRY(secret_new(SECRET_MAX, &s));
+    TRY(secret_new(SECRET_FILE_MAX, &s));
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return fail_errno(E_io);

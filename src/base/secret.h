@@ -6,7 +6,8 @@
 #include "base/bytes.h"
 
 struct secret; /* opaque */
-#define SECRET_MAX 65536
+#define SECRET_MAX 131072
+#define SECRET_FILE_MAX 65536
 
 /* Room for n bytes, zeroed. The caller frees it. no_memory where the pages can't be locked: there is no unlocked fallback. */
 MUST_USE result secret_new(size_t n, struct secret **ret);

@@ -17,6 +17,8 @@ struct question {
     const struct entry *entry;
     struct facts facts;
     struct attested_facts attested;
+    const struct config_target *target; /* NULL: none of that name is configured */
+    struct target_facts target_facts;
     struct certificate certificate; /* owned */
     struct target_mutation mutation;
 };
@@ -29,6 +31,7 @@ static bool text_is(const char *a, const char *b)
 void warrant_free(struct warrant *w)
 {
     buf_free(&w->claims);
+    buf_free(&w->details);
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -163,18 +166,28 @@ static struct live_view live_read(const struct entry *e)
     return (struct live_view){ e->decision.live.etag, e->decision.live.uid, e->decision.live.version };
 }
 
-static result hold_scope(struct question *q, const struct config_target **ret)
+/* The contract as its target takes it, and what the target's own file says of it. */
+static void find_target(struct question *q)
 {
-    const struct config_target *target = config_target_named(q->g->config, q->certificate.contract.mutation.target);
-    if (!target)
-        return fail(E_target_unknown);
+    const struct config_target *t = config_target_named(q->g->config, q->certificate.contract.mutation.target);
     const struct live_view live = live_read(q->entry);
+    if (!t)
+        return;
+    q->target = t;
     q->mutation = scope_mutation(&q->certificate.contract, &live);
-    enum seb_code code = target_scope(target->kind, target->prefix, &q->mutation);
-    if (code != E_ok)
-        return fail(code);
-    *ret = target;
-    return OK;
+    q->target_facts = (struct target_facts){
+        .kind = t->kind,
+        .prefix = t->prefix,
+        .scope = target_scope(t->kind, t->prefix, &q->mutation),
+        .secret = target_secret(t->kind, &q->mutation),
+    };
+    q->facts.target = &q->target_facts;
+}
+
+static result hold_scope(const struct question *q)
+{
+    enum seb_code code = q->target ? q->target_facts.scope : E_target_unknown;
+    return code == E_ok ? OK : fail(code);
 }
 
 static result write_claims(const struct question *q, const struct warrant *w, int64_t iat, struct buf *out)
@@ -183,13 +196,17 @@ static result write_claims(const struct question *q, const struct warrant *w, in
     if (!claims)
         return fail(E_no_memory);
     char attestation[DIGEST_TEXT + 1];
-    TRY(target_claims(w->target->kind, w->use, &q->mutation, &w->plan, claims));
+    const struct config_target *t = q->target;
+    TRY(target_claims(t->kind, w->use, &q->mutation, &w->plan, claims));
     const struct mint_words words = {
         .domain = q->g->config->domain,
         .instance = q->g->config->instance,
-        .audience = w->target->audience,
+        .audience = t->audience,
         .cid = q->certificate.cid,
         .attestation = digest_text(&q->attested.result, attestation),
+        .issuer = t->issuer,
+        .key = q->g->mint_key,
+        .groups = t->groups,
         .leaf = q->r->leaf,
         .iat = iat,
         .exp = w->exp,
@@ -198,27 +215,48 @@ static result write_claims(const struct question *q, const struct warrant *w, in
     return mint_claims(&words, out);
 }
 
-static result judge_question(struct question *q, struct warrant *ret)
+static result hold_question(struct question *q)
 {
     const bool read = q->entry->type == ENTRY_READ;
-    struct warrant w = { .use = read ? CALL_READ : CALL_MUTATE };
     find_attestation(q);
     TRY(read_certificate(q));
+    find_target(q);
     TRY(hold_rules(q));
-    TRY(hold_scope(q, &w.target));
-    TRY(read ? hold_read(q) : hold_decision(q, w.target));
-    TRY(hold_body(q));
-    TRY(target_plan(w.target->kind, w.target->prefix, w.use, &q->mutation, &w.plan));
-    w.exp = read ? q->entry->read.exp : q->entry->decision.exp;
-    w.policy_epoch = policy_epoch_of(q->g->policy);
-    w.has_epoch = !(read && q->entry->read.purpose == READ_RECONCILE);
-    w.epoch = q->g->epoch.epoch;
-    AUTO_BUF claims = BUF(CREDENTIAL_TEXT_MAX);
-    TRY(write_claims(q, &w, read ? q->entry->read.iat : q->entry->decision.iat, &claims));
-    w.claims = claims;
-    claims = BUF(0);
-    *ret = w;
-    return OK;
+    TRY(hold_scope(q));
+    TRY(read ? hold_read(q) : hold_decision(q, q->target));
+    return hold_body(q);
+}
+
+/* The one call, what its credential says, and what the runner needs beside both. */
+static result write_warrant(const struct question *q, struct warrant *w)
+{
+    const bool read = q->entry->type == ENTRY_READ;
+    const struct config_target *t = q->target;
+    TRY(target_plan(t->kind, t->prefix, w->use, &q->mutation, &w->plan));
+    target_audit_id(t->kind, &q->r->leaf, w->plan.audit_id);
+    w->target = t;
+    w->exp = read ? q->entry->read.exp : q->entry->decision.exp;
+    w->policy_epoch = policy_epoch_of(q->g->policy);
+    w->has_epoch = !(read && q->entry->read.purpose == READ_RECONCILE);
+    w->epoch = q->g->epoch.epoch;
+    TRY(write_claims(q, w, read ? q->entry->read.iat : q->entry->decision.iat, &w->claims));
+    return target_details(t->kind, w->use, &q->mutation, &w->details);
+}
+
+static result judge_question(struct question *q, struct warrant *ret)
+{
+    struct warrant w = {
+        .use = q->entry->type == ENTRY_READ ? CALL_READ : CALL_MUTATE,
+        .claims = BUF(CREDENTIAL_TEXT_MAX),
+        .details = BUF(TARGET_DETAILS_MAX),
+    };
+    TRY(hold_question(q));
+    result r = write_warrant(q, &w);
+    if (is_ok(r))
+        *ret = w;
+    else
+        warrant_free(&w);
+    return r;
 }
 
 result warrant_judge(

@@ -43,6 +43,7 @@ struct warrant {
     const struct config_target *target;
     struct call_plan plan;
     struct buf claims;
+    struct buf details; /* what the runner needs beside the plan: JSON of the target's kind */
     int64_t exp, policy_epoch;
     bool has_epoch; /* a reconciling read holds at any */
     int64_t epoch;

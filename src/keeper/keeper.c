@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "mint/mint.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -216,8 +217,8 @@ static result begin(struct keeper *k, const char **ret_what)
     TRY(keycache_new(AGENT_KEYS, &k->grounds.keys));
     TRY(vouched_new(&k->grounds.vouched));
     TRY(memory_new(MEMORY_ENTRIES, &k->memory));
-    TRY(secret_new(SECRET_MAX / 2, &k->mintings.credential));
-    TRY(secret_new(SECRET_MAX, &k->mintings.call));
+    TRY(secret_new(CREDENTIAL_TEXT_MAX, &k->mintings.credential));
+    TRY(secret_new(CALL_BYTES_MAX, &k->mintings.call));
     challenge_begin(k);
     TRY(link_new(FD_KEEPER_CORE, LINK_CORE_KEEPER, END_SECOND, &k->core));
     TRY(link_new(FD_KEEPER_RUNNER, LINK_KEEPER_RUNNER, END_FIRST, &k->runner));

@@ -42,6 +42,7 @@
 #include "merkle/checkpoint.h"
 #include "merkle/merkle.h"
 
+#define CALL_BYTES_MAX (96 * 1024) /* a call with its body, credential and details, as it goes to the runner */
 #define AGENT_KEYS 1024 /* parsed, in the cache */
 /* A quote is begun this long after the oldest checkpoint without one, so that it is there within a second; older than that, no
  * mutation. */

@@ -164,8 +164,10 @@ static result put_call(const struct minting *m, struct buf *credential, struct b
                                 .precondition = span_text(w->plan.precondition),
                                 .precondition_value = span_text(w->plan.precondition_value),
                                 .media_type = span_text(w->plan.media_type),
+                                .audit_id = span_text(w->plan.audit_id),
                                 .credential = buf_span(credential),
                                 .body = buf_span(&m->body),
+                                .details = buf_span(&w->details),
                             });
 }
 

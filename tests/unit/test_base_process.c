@@ -81,7 +81,7 @@ static void secrets(struct checks *c)
     check_code(c, secret_from_file(path, &s), E_ok, "is read");
     check_that(c, s && secret_equal(s, span_text("1234\n")), "without one newline");
     check_that(c, s && !secret_equal(s, span_text("1234")) && !secret_equal(s, span_text("1235\n")), "and no other is equal");
-    check_that(c, ftruncate(fd, SECRET_MAX) == 0, "a file that is too long");
+    check_that(c, ftruncate(fd, SECRET_FILE_MAX) == 0, "a file that is too long");
     secret_free_pointer(&s);
     check_code(c, secret_from_file(path, &s), E_too_long, "is refused");
     check_that(c, s == NULL, "and gives nothing");
