@@ -1,0 +1,4 @@
+# On a real Kubernetes API server, which is built with Go: scripts/check-kubernetes runs these, make check doesn't.
+EXTRA_DIST += scripts/check-kubernetes tests/lib/kube.sh tests/lib/kube-test.sh tests/lib/kube-www
+EXTRA_DIST += tests/kube/build/go.mod tests/kube/build/go.sum tests/kube/build/tools.go
+EXTRA_DIST += tests/kube/cluster-runs
