@@ -6,7 +6,7 @@ export LC_ALL=C
 build_packages=(autoconf automake libtool autoconf-archive pkg-config gcc libc6-dev make xz-utils
     libssl-dev libjansson-dev libtss2-dev libp11-kit-dev libcurl4-openssl-dev libnng-dev libsqlite3-dev libyaml-dev uthash-dev)
 run_packages=(swtpm swtpm-tools softhsm2 opensc tpm2-tools apache2 haproxy socat openssl curl jq xxd)
-test_packages=(python3 python3-cryptography libtpm2-pkcs11-1 libtpm2-pkcs11-tools shellcheck mandoc cppcheck clang-format
+test_packages=(python3 python3-cryptography python3-h2 libtpm2-pkcs11-1 libtpm2-pkcs11-tools shellcheck mandoc cppcheck clang-format
     util-linux procps sqlite3 file git ca-certificates)
 
 say() { printf '%s\n' "$*"; }

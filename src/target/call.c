@@ -4,19 +4,21 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <curl/curl.h>
 
 #include "base/clock.h"
+#include "target/call_head.h"
 
 #define BEARER "Authorization: Bearer "
 #define HEADERS_MAX 8
 #define CONNECT_MS 5000
-#define ANSWER_HEADERS_MAX (64 * 1024) /* libcurl's own limit is 300 KiB */
 /* Below the time after which a fence closes an idle connection (30 s in ours): one that is closed under a call leaves it open. */
 #define IDLE_S 20
 #define EVENTS 64
@@ -34,9 +36,7 @@ struct call {
     struct secret *authorization;
     struct hasher *hasher;
     unsigned sent; /* how often libcurl was about to send the request */
-    unsigned etags; /* headers of that name in the answer */
-    size_t header_bytes;
-    bool head_whole, framed; /* the answer's head came to its end; it says where its body ends */
+    struct call_head head;
     bool too_large;
     struct call_answer answer;
 };
@@ -109,7 +109,8 @@ static result multi_set(struct calls *c)
                curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c) == CURLM_OK &&
                curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
                curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c) == CURLM_OK &&
-               curl_multi_setopt(c->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) == CURLM_OK &&
+               curl_multi_setopt(c->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX) == CURLM_OK && /* of HTTP/2 alone */
+               curl_multi_setopt(c->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)CALLS_MAX) == CURLM_OK &&
                curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)CALLS_MAX) == CURLM_OK;
     return set ? OK : fail(E_io);
 }
@@ -141,6 +142,18 @@ result calls_new(struct calls **ret)
     return OK;
 }
 
+/* A body may hold what its target keeps secret. */
+static void body_free(struct buf *body)
+{
+    wipe(body->p, body->n);
+    buf_free(body);
+}
+
+void call_answer_free(struct call_answer *a)
+{
+    body_free(&a->body);
+}
+
 static void call_release(struct calls *c, struct call *k)
 {
     if (k->easy) {
@@ -149,8 +162,9 @@ static void call_release(struct calls *c, struct call *k)
     }
     secret_free(k->authorization);
     hasher_free(k->hasher);
-    buf_free(&k->body);
+    body_free(&k->body);
     buf_free(&k->text);
+    call_answer_free(&k->answer);
     *k = (struct call){ .state = CALL_FREE };
 }
 
@@ -193,45 +207,12 @@ static int on_send(void *call, char *peer_ip, char *own_ip, int peer_port, int o
     return ++k->sent == 1 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
-/* An ETag that is doubled, too long, or not of visible ASCII is as none. */
-static void etag_take(struct call *k, struct span value)
-{
-    while (value.n && (value.p[0] == ' ' || value.p[0] == '\t'))
-        value = span_part(value, 1, value.n);
-    while (value.n && value.p[value.n - 1] <= ' ')
-        value.n--;
-    bool good = ++k->etags == 1 && value.n > 0 && value.n <= TARGET_ETAG_MAX;
-    for (size_t i = 0; i < value.n; i++)
-        good = good && value.p[i] > ' ' && value.p[i] <= '~';
-    k->answer.has_etag = good && is_ok(span_copy(value, k->answer.etag, value.n));
-    k->answer.etag[k->answer.has_etag ? value.n : 0] = 0;
-}
-
-static bool is_header(struct span line, const char *name)
-{
-    struct span n = span_text(name);
-    return line.n > n.n && line.p[n.n] == ':' && strncasecmp((const char *)line.p, name, n.n) == 0;
-}
-
 /* Line by line, the empty one at the end too: libcurl takes a head that breaks off for a whole one. */
 static size_t on_header(char *bytes, size_t size, size_t n, void *call)
 {
     struct call *k = call;
     struct span line = { (const uint8_t *)bytes, size * n };
-    k->header_bytes += line.n;
-    if (k->header_bytes > ANSWER_HEADERS_MAX)
-        return 0;
-    if (span_is(span_part(line, 0, 5), "HTTP/")) { /* RFC 9110 section 15.2: of an interim answer nothing stays */
-        k->head_whole = k->framed = k->answer.has_etag = false;
-        k->etags = 0;
-    } else if (span_is(line, "\r\n") || span_is(line, "\n")) {
-        k->head_whole = true;
-    } else if (is_header(line, "etag")) {
-        etag_take(k, span_part(line, sizeof "etag:" - 1, line.n));
-    } else if (is_header(line, "content-length") || is_header(line, "transfer-encoding")) {
-        k->framed = true;
-    }
-    return line.n;
+    return call_head_line(&k->head, line) ? line.n : 0;
 }
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *call)
@@ -243,7 +224,7 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *call)
         return 0;
     hasher_put(k->hasher, s);
     k->answer.body_length += s.n;
-    return s.n;
+    return !k->peer->keep_body || is_ok(buf_put(&k->answer.body, s)) ? s.n : 0;
 }
 
 /* Header texts lie in one buffer that doesn't grow any more when they are pointed at. */
@@ -261,12 +242,14 @@ static result header_put(struct call *k, const char *name, const char *value, si
 static result headers_make(struct call *k)
 {
     static char no_accept[] = "Accept:", no_expect[] = "Expect:";
-    size_t host, type = 0, precondition = 0;
+    size_t host, type = 0, precondition = 0, audit_id = 0;
     TRY(header_put(k, "Host", k->peer->host, &host));
     if (k->plan.media_type[0])
         TRY(header_put(k, "Content-Type", k->plan.media_type, &type));
     if (k->plan.precondition)
         TRY(header_put(k, k->plan.precondition, k->plan.precondition_value, &precondition));
+    if (k->plan.audit_id[0])
+        TRY(header_put(k, "Audit-ID", k->plan.audit_id, &audit_id));
     char *text = (char *)k->text.p;
     k->header[k->headers++].data = text + host;
     k->header[k->headers++].data = no_accept;
@@ -275,6 +258,8 @@ static result headers_make(struct call *k)
         k->header[k->headers++].data = text + type;
     if (k->plan.precondition)
         k->header[k->headers++].data = text + precondition;
+    if (k->plan.audit_id[0])
+        k->header[k->headers++].data = text + audit_id;
     k->header[k->headers++].data = (char *)secret_bytes(k->authorization);
     for (unsigned i = 0; i + 1 < k->headers; i++)
         k->header[i].next = &k->header[i + 1];
@@ -282,6 +267,30 @@ static result headers_make(struct call *k)
 }
 
 #define SET(option, value) (code = code != CURLE_OK ? code : curl_easy_setopt(k->easy, CURLOPT_##option, (value)))
+
+/* A connection that many calls share is kept though one of them had no answer: one whose peer acknowledges nothing for a call's
+ * time is ended by the kernel, or each call until then would fail on it. */
+static int on_socket_made(void *call, curl_socket_t fd, curlsocktype purpose)
+{
+    const struct call *k = call;
+    unsigned ms = (unsigned)k->peer->timeout_ms;
+    return setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms) == 0 ? CURL_SOCKOPT_OK : CURL_SOCKOPT_ERROR;
+}
+
+/* RFC 9113 section 3.2: HTTP/2 where ALPN says so, HTTP/1.1 where the server has nothing newer; or nothing but HTTP/1.1. */
+static CURLcode easy_set_version(struct call *k)
+{
+    CURLcode code = CURLE_OK;
+    bool http2 = k->peer->http2;
+    SET(HTTP_VERSION, http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
+    SET(SSL_ENABLE_ALPN, http2 ? 1L : 0L);
+    if (!http2)
+        return code;
+    SET(PIPEWAIT, 1L); /* a stream on the connection that is being made, not a connection more */
+    SET(SOCKOPTFUNCTION, on_socket_made);
+    SET(SOCKOPTDATA, k);
+    return code;
+}
 
 /* Whom we speak to, and how. */
 static CURLcode easy_set_peer(struct call *k)
@@ -296,8 +305,6 @@ static CURLcode easy_set_peer(struct call *k)
     SET(SSL_VERIFYPEER, 1L);
     SET(SSL_VERIFYHOST, 2L);
     SET(SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    SET(SSL_ENABLE_ALPN, 0L);
     SET(PROXY, ""); /* whatever the environment says */
     SET(NETRC, (long)CURL_NETRC_IGNORED);
     SET(FOLLOWLOCATION, 0L);
@@ -342,6 +349,8 @@ static result call_begin(struct calls *c, struct call *k)
     if (!k->easy)
         return fail(E_no_memory);
     CURLcode code = easy_set_peer(k);
+    if (code == CURLE_OK)
+        code = easy_set_version(k);
     if (code == CURLE_OK)
         code = easy_set_call(k);
     if (code != CURLE_OK)
@@ -391,7 +400,7 @@ result calls_start(struct calls *c, const struct call_args *a)
         .authorization = authorization,
         .body = BUF(a->body.n),
         .text = BUF(2048),
-        .answer = { .slot = a->slot } };
+        .answer = { .slot = a->slot, .body = BUF((size_t)a->peer->answer_bytes) } };
     authorization = NULL;
     result r = buf_put(&k->body, a->body);
     if (is_ok(r))
@@ -402,21 +411,26 @@ result calls_start(struct calls *c, const struct call_args *a)
 }
 
 /* A final status and the whole head are an answer, also where our own limit ended it. Of a body that ends where the connection
- * does, nobody can say that it came whole (RFC 9112 section 8; libcurl doesn't ask for TLS's own end). */
+ * does, nobody can say that it came whole (RFC 9112 section 8; libcurl doesn't ask for TLS's own end). In HTTP/2 too nothing is
+ * concluded from the server's word that it did nothing (RFC 9113 section 8.7): libcurl would send again, and that ends the call. */
 static void call_conclude(struct call *k, CURLcode code)
 {
     long status = 0;
     curl_easy_getinfo(k->easy, CURLINFO_RESPONSE_CODE, &status);
-    bool answered = (code == CURLE_OK || k->too_large) && k->sent == 1 && status >= 200 && k->head_whole;
+    bool answered = (code == CURLE_OK || k->too_large) && k->sent == 1 && status >= 200 && k->head.whole;
     struct call_answer *a = &k->answer;
     a->foreign = code;
     a->phase = answered ? CALL_ANSWERED : k->sent ? CALL_NO_ANSWER : CALL_NEVER_SENT;
-    a->has_etag = a->has_etag && answered;
-    a->has_body = answered && !k->too_large && (k->framed || status == 204);
-    if (a->has_body)
+    a->has_etag = answered && k->head.has_etag;
+    a->has_body = answered && !k->too_large && (k->head.framed || status == 204);
+    if (a->has_etag)
+        (void)is_ok(span_copy(SPAN(k->head.etag), a->etag, sizeof a->etag));
+    if (a->has_body) {
         a->body_sha256 = hasher_end(k->hasher);
-    else
+    } else {
         a->body_length = 0;
+        body_free(&a->body);
+    }
     if (answered)
         a->status = (uint32_t)status;
     a->code = !answered      ? (k->sent ? E_no_answer : E_not_sent)
@@ -435,6 +449,7 @@ static void collect(struct calls *c)
         struct call *k = call;
         call_conclude(k, m->data.result);
         struct call_answer answer = k->answer;
+        k->answer.body = BUF(0); /* the answer's now */
         call_release(c, k); /* the credential with it */
         k->state = CALL_DONE;
         k->slot = answer.slot;

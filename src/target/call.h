@@ -1,11 +1,13 @@
 /* The one file that calls targets (libcurl): HTTPS to configured targets alone, each call at most once on the wire. One thread.
  *
- * Never a silent retry: libcurl sends a request again, on a new connection, when a kept one turns out dead. A hook that it calls
- * each time before it sends counts; the second time the call is ended. So a count of zero proves that nothing was sent.
+ * Never a silent retry: libcurl sends a request again, on a new connection, when a kept one turns out dead, and in HTTP/2 when the
+ * server refuses its stream, goes away, or wants HTTP/1.1. A hook that it calls each time before it sends counts; the second time
+ * the call is ended. So a count of zero proves that nothing was sent.
  *
  * The credential: its header lies in the caller's secret, which libcurl reads and never copies as an option (CURLOPT_XOAUTH2_BEARER
  * would be copied, and a second time into the header). What libcurl copies is the request as it sends it; its allocations are
- * wiped when it frees them, and the handle, which owns them, lives for one call. */
+ * wiped when it frees them, and the handle, which owns them, lives for one call. In HTTP/2 libnghttp2 copies it too: "Memory" in
+ * docs/threat-model.md says what stays. */
 #ifndef SEB_TARGET_CALL_H
 #define SEB_TARGET_CALL_H
 
@@ -21,6 +23,8 @@ struct call_peer {
     const char *host; /* authority, as in the URL */
     int64_t timeout_ms; /* for one call, connecting included */
     int64_t answer_bytes; /* largest body that is read */
+    bool http2; /* where the server has it, calls share a connection; else HTTP/1.1, a connection for each call at a time */
+    bool keep_body; /* the body itself is wanted, beside its digest */
 };
 struct call_args {
     uint64_t slot; /* the caller's name for it, not in use */
@@ -41,7 +45,9 @@ struct call_answer {
     char etag[TARGET_ETAG_MAX + 1];
     struct digest body_sha256;
     uint64_t body_length;
+    struct buf body; /* of a peer with keep_body, where has_body; owned */
 };
+void call_answer_free(struct call_answer *a); /* wipes */
 
 struct calls; /* opaque */
 MUST_USE result calls_new(struct calls **ret);
@@ -54,7 +60,7 @@ MUST_USE result calls_start(struct calls *c, const struct call_args *a);
 int calls_fd(const struct calls *c);
 int calls_wait_ms(const struct calls *c);
 MUST_USE result calls_work(struct calls *c);
-bool calls_next(struct calls *c, struct call_answer *ret); /* an answer, each once */
+bool calls_next(struct calls *c, struct call_answer *ret); /* an answer, each once; the caller's */
 bool calls_has(const struct calls *c, uint64_t slot);
 bool calls_full(const struct calls *c); /* calls_start would say busy */
 

@@ -2,7 +2,9 @@
  *   SLOT METHOD URL TOKEN PRECONDITION VALUE CTYPE BODY   begins a call ("-": none; BODY: text, or @FILE)
  *   .                                                     waits for all, and prints for each, by slot:
  *   SLOT PHASE CODE STATUS ETAG LENGTH DIGEST
- * call_driver CA HOST TIMEOUT_MS LIMIT */
+ * call_driver CA HOST TIMEOUT_MS LIMIT [http2]
+ * http2: and the body is kept ("kept" after the digest, where it is the one that the digest is of); "id-SLOT" is each call's
+ * Audit-ID. */
 #include <config.h>
 
 #include "target/call.h"
@@ -52,6 +54,8 @@ static bool begin(struct calls *c, const struct call_peer *peer, char *words[LIN
     copy_to(words[2], plan.url, sizeof plan.url);
     copy_to(word_or(words[5], ""), plan.precondition_value, sizeof plan.precondition_value);
     copy_to(word_or(words[6], ""), plan.media_type, sizeof plan.media_type);
+    if (peer->http2)
+        snprintf(plan.audit_id, sizeof plan.audit_id, "id-%.8s", words[0]);
     body_of(words[7], &body);
     result r = call_authorization(span_text(words[3]), &authorization);
     if (is_ok(r))
@@ -88,6 +92,12 @@ static int by_slot(const void *a, const void *b)
     return (x->slot > y->slot) - (x->slot < y->slot);
 }
 
+static const char *kept(const struct call_answer *a)
+{
+    struct digest d = sha256(buf_span(&a->body));
+    return !a->body.n ? "" : a->has_body && a->body.n == a->body_length && digest_equal(&d, &a->body_sha256) ? " kept" : " odd";
+}
+
 static void finish(struct calls *c, unsigned n)
 {
     static struct call_answer answer[CALLS_MAX];
@@ -101,10 +111,11 @@ static void finish(struct calls *c, unsigned n)
     }
     qsort(answer, n, sizeof *answer, by_slot);
     for (unsigned i = 0; i < n; i++) {
-        const struct call_answer *a = &answer[i];
+        struct call_answer *a = &answer[i];
         char digest[DIGEST_TEXT + 1];
-        printf("%" PRIu64 " %s %s %u %s %" PRIu64 " %.8s\n", a->slot, phases[a->phase], code_name(a->code), a->status,
-            a->has_etag ? a->etag : "-", a->body_length, a->has_body ? digest_text(&a->body_sha256, digest) : "-");
+        printf("%" PRIu64 " %s %s %u %s %" PRIu64 " %.8s%s\n", a->slot, phases[a->phase], code_name(a->code), a->status,
+            a->has_etag ? a->etag : "-", a->body_length, a->has_body ? digest_text(&a->body_sha256, digest) : "-", kept(a));
+        call_answer_free(a);
     }
     fflush(stdout);
 }
@@ -116,7 +127,7 @@ int main(int argc, char **argv)
     char *line = NULL, *words[LINE_WORDS];
     size_t room = 0;
     unsigned under_way = 0;
-    if (argc != 5)
+    if (argc != 5 && !(argc == 6 && span_is(span_text(argv[5]), "http2")))
         return 2;
     must(file_read(argv[1], 65536, &ca), argv[1]);
     const struct call_peer peer = {
@@ -124,6 +135,8 @@ int main(int argc, char **argv)
         .host = argv[2],
         .timeout_ms = strtoll(argv[3], NULL, 10),
         .answer_bytes = strtoll(argv[4], NULL, 10),
+        .http2 = argc == 6,
+        .keep_body = argc == 6,
     };
     must(calls_new(&c), "new");
     while (getline(&line, &room, stdin) > 0) {
