@@ -434,7 +434,30 @@ result answer_put(struct buf *b, const struct answer_message *m)
     TRY(buf_blob16(b, m->uid));
     TRY(buf_blob16(b, m->version));
     TRY(buf_blob16(b, m->reason));
-    return buf_blob16(b, m->causes);
+    TRY(buf_blob16(b, m->causes));
+    TRY(buf_u8(b, (uint8_t)m->fields_n));
+    for (unsigned i = 0; i < m->fields_n; i++) {
+        TRY(buf_u8(b, m->field[i].exists));
+        TRY(buf_put(b, digest_span(&m->field[i].sha256)));
+    }
+    return OK;
+}
+
+static result fields_get(struct reader *r, struct answer_message *m)
+{
+    uint8_t n, exists;
+    TRY(illegal(read_u8(r, &n)));
+    if (n > LIVE_FIELDS_MAX)
+        return fail(E_illegal_message);
+    m->fields_n = n;
+    for (unsigned i = 0; i < n; i++) {
+        TRY(illegal(read_u8(r, &exists)));
+        if (exists > 1)
+            return fail(E_illegal_message);
+        m->field[i].exists = exists;
+        TRY(illegal(read_copy(r, m->field[i].sha256.b, DIGEST_SIZE)));
+    }
+    return OK;
 }
 
 result answer_read(struct span fields, struct answer_message *ret)
@@ -455,6 +478,7 @@ result answer_read(struct span fields, struct answer_message *ret)
     TRY(illegal(read_blob16(&r, UINT16_MAX, &m.version)));
     TRY(illegal(read_blob16(&r, UINT16_MAX, &m.reason)));
     TRY(illegal(read_blob16(&r, UINT16_MAX, &m.causes)));
+    TRY(fields_get(&r, &m));
     TRY(illegal(read_end(&r)));
     if (phase > ANSWER_WHOLE || has_etag > 1 || has_body > 1 || m.code >= E_CODES)
         return fail(E_illegal_message);

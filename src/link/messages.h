@@ -2,6 +2,7 @@
 #ifndef SEB_LINK_MESSAGES_H
 #define SEB_LINK_MESSAGES_H
 
+#include "base/field.h"
 #include "base/jws.h"
 #include "link/link.h"
 
@@ -146,6 +147,8 @@ struct answer_message { /* runner → core */
     /* What a kind whose body is kept reads out of it; empty where the body doesn't say. */
     struct span uid, version;
     struct span reason, causes; /* of a refusal; causes: a JSON array */
+    unsigned fields_n; /* of a read: the contract's preconditions.fields, then its parameters.fields; 0 where nothing is there */
+    struct live_field field[LIVE_FIELDS_MAX];
 };
 MUST_USE result answer_put(struct buf *b, const struct answer_message *m);
 MUST_USE result answer_read(struct span fields, struct answer_message *ret);

@@ -357,7 +357,9 @@ static result put_answer(struct buf *b)
         .uid = span_text("u"),
         .version = span_text("7"),
         .reason = span_text("Conflict"),
-        .causes = span_text("[]") };
+        .causes = span_text("[]"),
+        .fields_n = 2,
+        .field = { { .exists = true, .sha256 = { { 6 } } } } };
     return answer_put(b, &m);
 }
 static result get_answer(struct span s)
@@ -366,6 +368,7 @@ static result get_answer(struct span s)
     TRY(answer_read(s, &m));
     bool same = m.phase == ANSWER_WHOLE && m.http_status == 204 && m.has_etag && span_is(m.etag, "\"1\"") && m.body_length == 3;
     same = same && span_is(m.uid, "u") && span_is(m.version, "7") && span_is(m.reason, "Conflict") && span_is(m.causes, "[]");
+    same = same && m.fields_n == 2 && m.field[0].exists && m.field[0].sha256.b[0] == 6 && !m.field[1].exists;
     return same && m.body_sha256.b[0] == 5 ? OK : fail(E_bad_value);
 }
 
