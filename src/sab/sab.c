@@ -80,6 +80,7 @@ static const struct command commands[] = {
 static const char help[] =
     "usage: sab key new|show KEY [--folder DIR] [--json | --jwk | --pem]\n"
     "       sab contract PROPOSAL [--body FILE]\n"
+    "       sab contract kubernetes --kubeconfig FILE ...                 (sab contract kubernetes --help)\n"
     "       sab certify KEY --contract FILE --agent JWK --evidence FILE --domain NAME --policy-epoch N --epoch N --valid-s N\n"
     "                       [--not-before SECONDS] [--cid NAME]\n"
     "       sab countersign CERTIFICATE KEY [--contract FILE]\n"
@@ -89,7 +90,7 @@ static const char help[] =
     "       sab approve --countersign FILE KEY [--plan PLAN]\n"
     "       sab reference sign FILE KEY\n"
     "       sab acknowledge KEY --domain NAME --instance NAME --size N --root DIGEST --what rollback|unclean\n"
-    "       sab fence allow|retire|list ...\n"
+    "       sab fence allow|retire|list ...                               (sab fence --help)\n"
     "KEY is --module PATH --token LABEL --pin-file FILE --key LABEL, on a PKCS#11 token;\n"
     "    or --tpm PATH --handle 0x81... [--attestation 0x81...], in a TPM 2.0. There are no keys in files.\n"
     "A file named - is stdin. Documents are printed to stdout.\n"
@@ -219,6 +220,8 @@ int main(int argc, char **argv)
         return complain(E_io, "process_harden");
     if (argc > 1 && is_word(argv[1], "fence"))
         return sab_fence(argc - 1, argv + 1);
+    if (argc > 2 && is_word(argv[1], "contract") && is_word(argv[2], "kubernetes"))
+        return sab_contract_kubernetes(argc - 2, argv + 2);
     for (int i = 1; i < argc; i++)
         if (is_word(argv[i], "--help") || is_word(argv[i], "--version")) {
             fputs(is_word(argv[i], "--help") ? help : PACKAGE_STRING "\n", stdout);

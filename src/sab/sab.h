@@ -58,6 +58,8 @@ MUST_USE result sab_approve(struct sab_args *a);
 MUST_USE result sab_reference_sign(struct sab_args *a);
 /* Takes its own argv (argv[0] is "fence") and returns the exit code. */
 int sab_fence(int argc, char **argv);
+/* The same of "contract kubernetes". */
+int sab_contract_kubernetes(int argc, char **argv);
 
 /* The key that the options name. usage where they name none, or two. */
 MUST_USE result sab_key_open(struct sab_args *a, struct signer **ret);
