@@ -113,6 +113,24 @@ result json_strict(struct span text, size_t max, json_t **ret)
     return OK;
 }
 
+result json_foreign(struct span text, size_t max, json_t **ret)
+{
+    json_error_t error;
+    if (text.n > max)
+        return fail(E_too_long);
+    if (span_find(text, 0, 0) < text.n)
+        return fail(E_bad_json);
+    if (look_at(text).depth > JSON_FOREIGN_DEPTH_MAX)
+        return fail(E_too_deep);
+    AUTO_JSON *v = json_loadb(
+        text.n ? (const char *)text.p : "", text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);
+    if (!v)
+        return fail(code_of_jansson(&error));
+    *ret = v;
+    v = NULL;
+    return OK;
+}
+
 static bool is_named(const char *name, const char *const *names)
 {
     for (; *names; names++)

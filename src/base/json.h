@@ -9,6 +9,7 @@
 #include "base/digest.h"
 
 #define JSON_DEPTH_MAX 16
+#define JSON_FOREIGN_DEPTH_MAX 128
 #define JSON_INT_MAX INT64_C(9007199254740991)
 
 void json_free_pointer(json_t **v);
@@ -17,6 +18,11 @@ void json_free_pointer(json_t **v);
 /* Parses the whole text: object or array at the top, at most max bytes. Errors: too_long, too_deep, bad_json, bad_utf8,
  * duplicate_member, not_integer, trailing_bytes. The caller owns *ret. */
 MUST_USE result json_strict(struct span text, size_t max, json_t **ret);
+/* What others wrote in a format of their own: as json_strict, but any number goes, each read as an IEEE 754 double (RFC 8785
+ * section 3.2.2.3; not_integer beyond its range), a string may hold NUL, and JSON_FOREIGN_DEPTH_MAX levels nest. */
+MUST_USE result json_foreign(struct span text, size_t max, json_t **ret);
+/* SHA-256 over RFC 8785 form of a value out of json_foreign, or of one that this form can be given: bad_value with a NUL in it. */
+MUST_USE result json_foreign_digest(const json_t *v, struct digest *ret);
 /* Appends RFC 8785 form (members sorted by UTF-16 code units, section 3.2.3). */
 MUST_USE result json_canonical(const json_t *v, struct buf *out);
 /* SHA-256 over RFC 8785 form. */

@@ -1,14 +1,22 @@
-/* RFC 8785 form, without its numbers beyond integers. */
+/* RFC 8785 form. Our own formats have it without its numbers beyond integers. */
 #include "config.h"
 
 #include "base/json.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* Far above every message and record; only a bound. */
 #define CANONICAL_MAX ((size_t)1 << 24)
 
-static result put_value(const json_t *v, unsigned depth, struct buf *out);
+/* How much of it: our own formats', or what others write. */
+struct form {
+    unsigned depth_max;
+    bool reals;
+};
+static const struct form own = { JSON_DEPTH_MAX, false }, foreign = { JSON_FOREIGN_DEPTH_MAX, true };
+
+static result put_value(const struct form *f, const json_t *v, unsigned depth, struct buf *out);
 
 /* RFC 8785 section 3.2.2.2: two-character escapes where JSON has one, else \u00xx in lower case, for control characters, quote
  * and backslash; everything else as it is. */
@@ -58,7 +66,7 @@ static int compare_members(const void *a, const void *b)
     return (x.n > y.n) - (x.n < y.n);
 }
 
-static result put_object(const json_t *o, unsigned depth, struct buf *out)
+static result put_object(const struct form *f, const json_t *o, unsigned depth, struct buf *out)
 {
     size_t n = json_object_size(o), at = 0;
     AUTO_FREE struct member *members = calloc(n ? n : 1, sizeof *members);
@@ -76,12 +84,12 @@ static result put_object(const json_t *o, unsigned depth, struct buf *out)
             TRY(buf_u8(out, ','));
         TRY(put_string(members[i].name, out));
         TRY(buf_u8(out, ':'));
-        TRY(put_value(members[i].value, depth, out));
+        TRY(put_value(f, members[i].value, depth, out));
     }
     return buf_u8(out, '}');
 }
 
-static result put_array(const json_t *a, unsigned depth, struct buf *out)
+static result put_array(const struct form *f, const json_t *a, unsigned depth, struct buf *out)
 {
     size_t i;
     json_t *v;
@@ -89,7 +97,7 @@ static result put_array(const json_t *a, unsigned depth, struct buf *out)
     json_array_foreach (a, i, v) {
         if (i)
             TRY(buf_u8(out, ','));
-        TRY(put_value(v, depth, out));
+        TRY(put_value(f, v, depth, out));
     }
     return buf_u8(out, ']');
 }
@@ -101,18 +109,77 @@ static result put_integer(json_int_t n, struct buf *out)
     return buf_printf(out, "%" JSON_INTEGER_FORMAT, n);
 }
 
+/* A decimal of one digit before the point, as "%e" writes it: its digits into digits, and the exponent of the first. */
+static struct span decimal_read(const char *text, char digits[18], int *ret_exponent)
+{
+    size_t n = 0;
+    for (; *text != 'e'; text++)
+        if (*text != '.' && n < 18)
+            digits[n++] = *text;
+    *ret_exponent = (int)strtol(text + 1, NULL, 10);
+    return (struct span){ (const uint8_t *)digits, n };
+}
+
+static result put_zeros(int n, struct buf *out)
+{
+    for (int i = 0; i < n; i++)
+        TRY(buf_u8(out, '0'));
+    return OK;
+}
+
+/* ECMA-262, Number::toString, from the digits and the place n of the decimal point behind the first of them. */
+static result put_decimal(struct span digits, int n, struct buf *out)
+{
+    int k = (int)digits.n;
+    if (n > 21 || n <= -6) {
+        TRY(buf_put(out, span_part(digits, 0, 1)));
+        if (k > 1)
+            TRY(buf_u8(out, '.'));
+        TRY(buf_put(out, span_part(digits, 1, digits.n)));
+        return buf_printf(out, "e%+d", n - 1);
+    }
+    if (n <= 0) {
+        TRY(buf_text(out, "0."));
+        TRY(put_zeros(-n, out));
+        return buf_put(out, digits);
+    }
+    TRY(buf_put(out, span_part(digits, 0, (size_t)n)));
+    if (k > n)
+        TRY(buf_u8(out, '.'));
+    TRY(buf_put(out, span_part(digits, (size_t)n, digits.n)));
+    return put_zeros(n - k, out);
+}
+
+/* RFC 8785 section 3.2.2.3: the fewest digits that read back as the same double. */
+static result put_real(double v, struct buf *out)
+{
+    char text[32], digits[18];
+    int exponent, precision = 0;
+    if (!isfinite(v))
+        return fail(E_not_integer);
+    if (v == 0)
+        return buf_u8(out, '0');
+    if (v < 0)
+        TRY(buf_u8(out, '-'));
+    do
+        snprintf(text, sizeof text, "%.*e", precision, fabs(v));
+    while (strtod(text, NULL) != fabs(v) && ++precision < 17);
+    struct span s = decimal_read(text, digits, &exponent);
+    return put_decimal(s, exponent + 1, out);
+}
+
 /* depth: how many objects and arrays hold v. */
-static result put_value(const json_t *v, unsigned depth, struct buf *out)
+static result put_value(const struct form *f, const json_t *v, unsigned depth, struct buf *out)
 {
     if (!v)
         return fail(E_bad_type);
-    if (depth == JSON_DEPTH_MAX && (json_is_object(v) || json_is_array(v)))
+    if (depth == f->depth_max && (json_is_object(v) || json_is_array(v)))
         return fail(E_too_deep);
     switch (json_typeof(v)) {
     case JSON_OBJECT:
-        return put_object(v, depth + 1, out);
+        return put_object(f, v, depth + 1, out);
     case JSON_ARRAY:
-        return put_array(v, depth + 1, out);
+        return put_array(f, v, depth + 1, out);
     case JSON_STRING:
         return put_string((struct span){ (const uint8_t *)json_string_value(v), json_string_length(v) }, out);
     case JSON_INTEGER:
@@ -124,14 +191,14 @@ static result put_value(const json_t *v, unsigned depth, struct buf *out)
     case JSON_NULL:
         return buf_text(out, "null");
     default:
-        return fail(E_not_integer); /* a real */
+        return f->reals ? put_real(json_real_value(v), out) : fail(E_not_integer);
     }
 }
 
 result json_canonical(const json_t *v, struct buf *out)
 {
     size_t before = out->n;
-    result r = put_value(v, 0, out);
+    result r = put_value(&own, v, 0, out);
     if (!is_ok(r))
         out->n = before;
     return r;
@@ -141,6 +208,14 @@ result json_digest(const json_t *v, struct digest *ret)
 {
     AUTO_BUF text = BUF(CANONICAL_MAX);
     TRY(json_canonical(v, &text));
+    *ret = sha256(buf_span(&text));
+    return OK;
+}
+
+result json_foreign_digest(const json_t *v, struct digest *ret)
+{
+    AUTO_BUF text = BUF(CANONICAL_MAX);
+    TRY(put_value(&foreign, v, 0, &text));
     *ret = sha256(buf_span(&text));
     return OK;
 }

@@ -23,6 +23,6 @@ struct target_kind {
     result (*compose)(const json_t *details, bool rehearsal, struct span body, struct buf *out);
     result (*answer)(enum call_use use, const json_t *details, uint32_t status, struct span body, struct target_answer *ret);
 };
-extern const struct target_kind target_http;
+extern const struct target_kind target_http, target_kubernetes;
 
 #endif

@@ -4,6 +4,7 @@
 
 static const struct target_kind *const kinds[] = {
     &target_http,
+    &target_kubernetes,
 };
 
 static const struct target_kind *kind_named(const char *name)
