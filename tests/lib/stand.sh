@@ -220,7 +220,12 @@ stand_certify() {
               (if $sha256 != "" then {sha256: $sha256} else {} end) end)}' >"$STAND/cert/$name.proposal" || return 1
     local body=()
     [ "${w[operation]}" != PUT ] || body=(--body "${w[body]}")
-    sab_at contract "$STAND/cert/$name.proposal" "${body[@]}" >"$STAND/cert/$name.contract" || return 1
+    stand_sign "$name" "${body[@]}"
+}
+# From the proposal in $STAND/cert/NAME.proposal to the certificate, by the words in w of who calls.
+stand_sign() { # NAME [--body FILE]
+    local name=$1
+    sab_at contract "$STAND/cert/$name.proposal" "${@:2}" >"$STAND/cert/$name.contract" || return 1
     printf 'ticket %s\n' "$name" >"$STAND/cert/$name.evidence"
     with_key "${w[signer]}" certify --contract "$STAND/cert/$name.contract" --agent "$STAND/agents/${w[agent]}.jwk" \
         --evidence "$STAND/cert/$name.evidence" --domain "${w[domain]}" --policy-epoch "${w[policy_epoch]}" --epoch "${w[epoch]}" \
