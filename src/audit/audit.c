@@ -1,13 +1,12 @@
 /* seb-audit: verifies an exported log, offline. seb-audit(1) and docs/auditing.md are its manuals. */
 #include "config.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/secret.h"
-#include "audit/audit.h"
+#include "audit/cover.h"
 
 #define AGENT_KEYS 4096
 
@@ -16,6 +15,7 @@ static const char help[] =
     "       seb-audit trace --trust FILE [--ek-roots PEM] [--json] EXPORT-DIR TOKEN|FILE|-\n"
     "       seb-audit claims --trust FILE EXPORT-DIR INDEX\n"
     "       seb-audit show EXPORT-DIR [FROM [TO]]\n"
+    "       seb-audit cover kubernetes --trust FILE --audit-log FILE... --target NAME --namespace NAME... [OPTION...] EXPORT-DIR\n"
     "Verifies an exported log against the pinned keys in the trust file (sebctl pubkeys --trust): every hash, signature, quote, "
     "order,\n"
     "document and outcome, and judges each decision again.\n"
@@ -26,8 +26,17 @@ static const char help[] =
     "  --ek-roots PEM      certificates of TPM manufacturers, in place of the trust file's\n"
     "trace follows a token that a target saw back to the TPM's endorsement key, one line a step, up to the first that fails;\n"
     "claims prints the claims of the credential that record INDEX allowed; show lists the records.\n"
+    "cover verifies the log, and then holds each mutation in a cluster's audit log against its record, and each record against "
+    "it:\n"
+    "  --audit-log FILE... the API server's audit log, rotated files too, the oldest first\n"
+    "  --target NAME       the target that the records call the cluster by\n"
+    "  --namespace NAME... protected namespaces\n"
+    "  --cluster-kind RESOURCE.GROUP...  protected kinds without a namespace\n"
+    "  --exempt USER...    besides those that the fence itself marks as exempt\n"
+    "  --break-glass GROUP besides those that the fence itself marks so\n"
     "Exit codes: 0 no findings, 1 findings, 2 the command line is wrong, 3 a file can't be read,\n"
     "            4 no findings, but the export leaves requests or bodies out, so that not every decision was judged again;\n"
+    "              or records and audit log don't reach over the same time;\n"
     "              or no root is given that an EK certificate could be followed to.\n"
     "seb-audit(1) says it all.\n";
 
@@ -42,17 +51,6 @@ struct options {
     uint64_t at_least;
     bool json;
 };
-
-static bool number_of(const char *text, uint64_t *ret)
-{
-    char *end;
-    errno = 0;
-    unsigned long long n = strtoull(text, &end, 10);
-    if (errno || *end || text[0] < '0' || text[0] > '9' || n > JSON_INT_MAX)
-        return false;
-    *ret = n;
-    return true;
-}
 
 /* NULL, or what is wrong. */
 static const char *options_read(int argc, char **argv, struct options *ret)
@@ -80,9 +78,12 @@ static const char *options_read(int argc, char **argv, struct options *ret)
 
 static result pass(struct audit *a, bool json, int *ret_exit)
 {
-    TRY(report_open(&a->report, json));
+    TRY(report_open(&a->report, json, a->cover != NULL));
     TRY(keycache_new(AGENT_KEYS, &a->keys));
     TRY(audit_pass(a));
+    if (a->cover)
+        TRY(cover_logs(a));
+    a->summary.cover = a->cover;
     a->summary.expected = a->expect || a->at_least;
     *ret_exit = report_summary(&a->report, &a->summary);
     return OK;
@@ -117,16 +118,21 @@ static int audit_open(struct audit *a, const struct options *o, const char *expo
                     : audit_complain(AUDIT_UNREADABLE, "neither checkpoint nor log.json says how large the log is", r);
 }
 
-static int audit(const struct options *o, const char *export)
+/* cover NULL: of the log alone. */
+static int audit(const struct options *o, const struct cover_options *cover, const char *export)
 {
     struct audit a = { .export.fd = -1, .expect = o->expect, .at_least = o->at_least };
     int code = audit_open(&a, o, export);
     if (code == AUDIT_CLEAN) {
-        result r = pass(&a, o->json, &code);
+        result r = cover ? cover_new(cover, &a.cover) : OK;
+        if (is_ok(r))
+            r = pass(&a, o->json, &code);
         if (!is_ok(r))
-            code = audit_complain(AUDIT_UNREADABLE, "the audit broke off", r);
+            code =
+                audit_complain(AUDIT_UNREADABLE, a.cover && a.cover->unreadable ? a.cover->unreadable : "the audit broke off", r);
     }
     report_close(&a.report);
+    cover_free(a.cover);
     keycache_free(a.keys);
     export_close(&a.export);
     trust_free(&a.trust);
@@ -164,6 +170,18 @@ static int trace(const struct options *o, int operands, char **operand)
         &(struct trace_options){ .trust = o->trust, .ek_roots = o->ek_roots, .json = o->json }, operand[0], operand[1]);
 }
 
+static int cover(int argc, char **argv)
+{
+    static struct cover_options c; /* its lists are too long for a stack */
+    const char *wrong = cover_options_read(argc, argv, &c);
+    if (wrong)
+        return usage(wrong);
+    const struct options o = {
+        .trust = c.trust, .expect = c.expect, .ek_roots = c.ek_roots, .at_least = c.at_least, .json = c.json
+    };
+    return audit(&o, &c, c.export);
+}
+
 int main(int argc, char **argv)
 {
     struct options o = { 0 };
@@ -174,6 +192,8 @@ int main(int argc, char **argv)
             fputs(is_word(argv[i], "--help") ? help : PACKAGE_STRING "\n", stdout);
             return AUDIT_CLEAN;
         }
+    if (argc > 1 && is_word(argv[1], "cover"))
+        return cover(argc - 2, argv + 2);
     const char *wrong = options_read(argc, argv, &o);
     if (wrong)
         return usage(wrong);
@@ -187,5 +207,5 @@ int main(int argc, char **argv)
         return show(operands - 1, operand + 1);
     if (operands != 1)
         return usage("one EXPORT-DIR is wanted");
-    return o.trust ? audit(&o, operand[0]) : usage("--trust FILE is wanted: without pinned keys nothing can be verified");
+    return o.trust ? audit(&o, NULL, operand[0]) : usage("--trust FILE is wanted: without pinned keys nothing can be verified");
 }

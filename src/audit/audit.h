@@ -62,6 +62,7 @@ struct audit {
     struct decisions *decisions;
     struct outcomes *outcomes;
     struct trace *trace;
+    struct cover *cover; /* cover.h */
     bool done; /* the rest of the log doesn't matter any more */
 };
 
@@ -75,7 +76,7 @@ struct audit_check {
     void (*free)(struct audit *a); /* accepts what begin didn't make */
 };
 extern const struct audit_check check_order, check_identity, check_runs, check_statements, check_attestations, check_reads,
-    check_decisions, check_outcomes, check_noise, check_quotes, check_documents, check_trace;
+    check_decisions, check_outcomes, check_noise, check_quotes, check_documents, check_trace, check_cover;
 
 /* The whole pass; then the summary is filled in. */
 MUST_USE result audit_pass(struct audit *a);
@@ -237,7 +238,19 @@ struct trace_options {
 };
 int audit_trace(const struct trace_options *o, const char *export, const char *token);
 
-/* claims.c: the claims of the credential that a record allowed, in the form in which they are signed, appended. audience NULL: the
+/* options.c: a number as an option has it; false where it is none. */
+bool number_of(const char *text, uint64_t *ret);
+
+/* claims.c: the claims that a record allows, for its certificate, at a target of this kind; appended. audience NULL: the trust
+ * file's for the target. *ret_wrong says in words what there isn't. */
+struct claims_ground {
+    const struct trust *trust;
+    const char *audience, *kind;
+    const struct certificate *certificate;
+    const struct record *record; /* a permit or a read */
+};
+MUST_USE result claims_from(const struct claims_ground *g, struct buf *out, const char **ret_wrong);
+/* The claims of the credential that a record allowed, in the form in which they are signed, appended. audience NULL: the
  * trust file's for the target. *ret_wrong says in words what there isn't. */
 MUST_USE result claims_of(const struct trust *t, const struct export_dir *x, uint64_t size, uint64_t index, const char *audience,
     struct buf *out, const char **ret_wrong);

@@ -45,6 +45,7 @@ static const struct audit_check *const checks[] = {
     &check_reads,
     &check_decisions,
     &check_outcomes,
+    &check_cover,
     &check_noise,
     &check_quotes,
     &check_trace,
@@ -53,7 +54,9 @@ static const struct audit_check *const checks[] = {
 
 static bool is_part(const struct audit *a, const struct audit_check *c)
 {
-    return a->trace ? !c->judges : c != &check_trace;
+    if (a->trace)
+        return !c->judges;
+    return c != &check_trace && (a->cover || c != &check_cover);
 }
 
 result pass_begin(struct audit *a)

@@ -81,38 +81,55 @@ static const char *attestation_text(const struct entry *e, char text[DIGEST_TEXT
     return digest_text(read ? &e->read.attestation : &e->decision.attestation, text);
 }
 
-static result compute(struct basis *g, struct buf *out)
+result claims_from(const struct claims_ground *g, struct buf *out, const char **ret_wrong)
 {
-    const struct entry *e = &g->record.e;
+    const struct entry *e = &g->record->e;
+    const struct contract *contract = &g->certificate->contract;
+    const char *target = contract->mutation.target;
     const bool read = e->type == ENTRY_READ;
     const enum call_use use = read ? CALL_READ : CALL_MUTATE;
-    const char *kind = g->decision.e.decision.target_kind;
     const bool live = !read && e->decision.has_live;
     const struct live_view view = { e->decision.live.etag, e->decision.live.uid, e->decision.live.version };
-    struct target_mutation m = scope_mutation(&g->certificate.contract, live ? &view : NULL);
+    struct target_mutation m = scope_mutation(contract, live ? &view : NULL);
     struct call_plan plan;
     char attestation[DIGEST_TEXT + 1];
     AUTO_JSON *claims = json_object();
-    g->wrong = "the trust file has no audience for the record's target";
-    const char *audience = g->audience ? g->audience : trust_audience(g->trust, g->certificate.contract.mutation.target);
+    *ret_wrong = "the trust file has no audience for the record's target";
+    const char *audience = g->audience ? g->audience : trust_audience(g->trust, target);
     if (!audience)
         return fail(E_target_unknown);
-    g->wrong = "the record's contract is no call to its target";
-    TRY(target_plan(kind, NULL, use, &m, &plan));
-    TRY(target_claims(kind, use, &m, &plan, claims));
+    *ret_wrong = "the record's contract is no call to its target";
+    TRY(target_plan(g->kind, NULL, use, &m, &plan));
+    TRY(target_claims(g->kind, use, &m, &plan, claims));
     return mint_claims(
         &(struct mint_words){
             .domain = g->trust->domain,
             .instance = g->trust->instance,
             .audience = audience,
-            .cid = g->certificate.cid,
+            .cid = g->certificate->cid,
             .attestation = attestation_text(e, attestation),
-            .leaf = g->record.leaf,
+            .issuer = trust_issuer(g->trust, target),
+            .key = read ? e->read.mint_key : e->decision.mint_key,
+            .groups = trust_maps_groups(g->trust, target),
+            .leaf = g->record->leaf,
             .iat = read ? e->read.iat : e->decision.iat,
             .exp = read ? e->read.exp : e->decision.exp,
             .target_claims = claims,
         },
         out);
+}
+
+static result compute(struct basis *g, struct buf *out)
+{
+    return claims_from(
+        &(struct claims_ground){
+            .trust = g->trust,
+            .audience = g->audience,
+            .kind = g->decision.e.decision.target_kind,
+            .certificate = &g->certificate,
+            .record = &g->record,
+        },
+        out, &g->wrong);
 }
 
 result claims_of(const struct trust *t, const struct export_dir *x, uint64_t size, uint64_t index, const char *audience,

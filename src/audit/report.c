@@ -6,7 +6,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define ABOUT_MAX 400
+#include "base/log.h"
+
+#define ABOUT_MAX 900
 
 struct named {
     const char *name, *words;
@@ -37,11 +39,13 @@ const char *remark_name(enum remark r)
     return remark_rows[r].name;
 }
 
-result report_open(struct report *r, bool json)
+result report_open(struct report *r, bool json, bool all)
 {
-    *r = (struct report){ .json = json };
+    *r = (struct report){ .json = json, .all = all };
     if (!json)
         return OK;
+    if (all)
+        fputs("{\"findings\":[", stdout);
     r->list = json_array();
     r->remarks = json_array();
     return r->list && r->remarks ? OK : fail(E_no_memory);
@@ -53,24 +57,49 @@ void report_close(struct report *r)
     json_free_pointer(&r->remarks);
 }
 
+static result item_of(const struct named *row, struct where at, const char *about, json_t *o)
+{
+    static const char *const places[] = { [AT_RECORD] = "index", [AT_SIZE] = "size", [AT_LINE] = "line" };
+    char file[512];
+    TRY(json_put_text(o, "name", row->name));
+    TRY(json_put_text(o, "words", row->words));
+    if (at.kind != AT_FILE)
+        TRY(json_put_int(o, places[at.kind], (int64_t)at.n));
+    if (at.kind == AT_LINE && !is_ok(json_put_text(o, "file", at.file))) /* a name that isn't UTF-8 */
+        TRY(json_put_text(o, "file", log_quote(span_text(at.file), file, sizeof file)));
+    return *about ? json_put_text(o, "about", about) : OK;
+}
+
 static result list_add(json_t *list, const struct named *row, struct where at, const char *about)
 {
     AUTO_JSON *o = json_object();
     if (!o)
         return fail(E_no_memory);
-    TRY(json_put_text(o, "name", row->name));
-    TRY(json_put_text(o, "words", row->words));
-    if (at.kind != AT_FILE)
-        TRY(json_put_int(o, at.kind == AT_RECORD ? "index" : "size", (int64_t)at.n));
-    if (*about)
-        TRY(json_put_text(o, "about", about));
+    TRY(item_of(row, at, about, o));
     return json_array_append(list, o) == 0 ? OK : fail(E_no_memory);
+}
+
+/* One of a report that names all, behind those that were printed. */
+static result print_item(struct report *r, const struct named *row, struct where at, const char *about)
+{
+    AUTO_JSON *o = json_object();
+    AUTO_BUF text = BUF(16384);
+    if (!o)
+        return fail(E_no_memory);
+    TRY(item_of(row, at, about, o));
+    TRY(json_canonical(o, &text));
+    printf("%s%.*s", r->began ? "," : "", (int)text.n, (const char *)text.p);
+    r->began = true;
+    return OK;
 }
 
 static void print_line(const char *what, const struct named *row, struct where at, const char *about)
 {
-    static const char *const places[] = { [AT_RECORD] = " record ", [AT_SIZE] = " size ", [AT_FILE] = "" };
+    static const char *const places[] = { [AT_RECORD] = " record ", [AT_SIZE] = " size ", [AT_LINE] = ":" };
+    char file[512];
     printf("%s %s", what, row->name);
+    if (at.kind == AT_LINE)
+        printf(" %s", log_quote(span_text(at.file), file, sizeof file));
     if (at.kind != AT_FILE)
         printf("%s%" PRIu64, places[at.kind], at.n);
     printf(": %s%s%s%s\n", row->words, *about ? " (" : "", about, *about ? ")" : "");
@@ -81,7 +110,7 @@ void report_found(struct report *r, enum finding f, struct where at, const char 
     char text[ABOUT_MAX];
     va_list args;
     r->findings++;
-    if (++r->found[f] > REPORT_LINES && !r->hear)
+    if (++r->found[f] > REPORT_LINES && !r->hear && !r->all)
         return;
     va_start(args, about);
     vsnprintf(text, sizeof text, about, args);
@@ -93,7 +122,7 @@ void report_found(struct report *r, enum finding f, struct where at, const char 
     /* A finding that doesn't fit into memory is in the counts all the same. */
     if (!r->json)
         print_line("finding", &finding_rows[f], at, text);
-    else if (!is_ok(list_add(r->list, &finding_rows[f], at, text)))
+    else if (!is_ok(r->all ? print_item(r, &finding_rows[f], at, text) : list_add(r->list, &finding_rows[f], at, text)) && !r->all)
         r->found[f] = REPORT_LINES + 1;
 }
 
@@ -116,13 +145,13 @@ static int exit_code(const struct report *r, const struct summary *s)
 {
     if (r->findings)
         return AUDIT_FOUND;
-    return s->without_request || s->without_body ? AUDIT_PARTIAL : AUDIT_CLEAN;
+    return s->without_request || s->without_body || (s->cover && cover_is_partial(s->cover)) ? AUDIT_PARTIAL : AUDIT_CLEAN;
 }
 
 static void print_more(const struct report *r)
 {
     for (unsigned f = 0; f < FINDINGS; f++)
-        if (r->found[f] > REPORT_LINES)
+        if (r->found[f] > REPORT_LINES && !r->all)
             printf("finding %s: and %" PRIu64 " more\n", finding_rows[f].name, r->found[f] - REPORT_LINES);
     for (unsigned m = 0; m < REMARKS; m++)
         if (r->remarked[m] > REPORT_LINES)
@@ -151,6 +180,8 @@ static void print_summary(const struct report *r, const struct summary *s)
         printf("not judged again in all: %" PRIu64
                " decisions, whose bodies were left out of the export (their lengths are the requests' word)\n",
             s->without_body);
+    if (s->cover)
+        cover_print(s->cover);
     if (!s->expected)
         printf("a tail that was cut off can't be seen without --expect or --at-least\n");
     if (r->findings)
@@ -216,13 +247,21 @@ static result print_json(const struct report *r, const struct summary *s)
     TRY(json_put_new(o, "counts", json_incref(counts)));
     TRY(json_put_int(o, "exit", exit_code(r, s)));
     TRY(json_put_flag(o, "expected", s->expected));
-    TRY(json_put_new(o, "findings", json_incref(r->list)));
+    if (!r->all)
+        TRY(json_put_new(o, "findings", json_incref(r->list)));
+    if (s->cover)
+        TRY(cover_json(s->cover, o));
     TRY(put_totals(o, "finding_totals", r->found, finding_rows, FINDINGS));
     TRY(json_put_new(o, "remarks", json_incref(r->remarks)));
     TRY(put_totals(o, "remark_totals", r->remarked, remark_rows, REMARKS));
     AUTO_BUF text = BUF(8u << 20);
     TRY(json_canonical(o, &text));
-    return fwrite(text.p, 1, text.n, stdout) == text.n && putchar('\n') != EOF ? OK : fail(E_io);
+    struct span rest = buf_span(&text);
+    if (r->all) { /* the list that was printed is the object's first member */
+        fputs("],", stdout);
+        rest = span_part(rest, 1, rest.n);
+    }
+    return fwrite(rest.p, 1, rest.n, stdout) == rest.n && putchar('\n') != EOF ? OK : fail(E_io);
 }
 
 int report_summary(struct report *r, const struct summary *s)

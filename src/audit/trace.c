@@ -283,7 +283,7 @@ static result trace_all(
     TRY(export_open(export, &a->export));
     TRY(log_size(&a->export, &a->size));
     t->wrong = "the trace broke off";
-    TRY(report_open(&a->report, false));
+    TRY(report_open(&a->report, false, false));
     TRY(keycache_new(64, &a->keys));
     TRY(follow(a, t));
     return trace_say(a, t, o->json, ret_exit);

@@ -4,8 +4,8 @@
 
 #define TRUST_MAX (2u << 20) /* a bundle of manufacturers' certificates may be in it */
 
-static const char *const members[] = { "attestation", "audiences", "domain", "ek_roots", "instance", "mint", "origin", "policy",
-    "record", "revocation", "verifiers", NULL };
+static const char *const members[] = { "attestation", "audiences", "domain", "ek_roots", "instance", "issuers", "mappings", "mint",
+    "origin", "policy", "record", "revocation", "verifiers", NULL };
 
 static result key_read(const json_t *o, const char *name, bool p256, struct pubkey **ret, const char **ret_what)
 {
@@ -61,20 +61,35 @@ static result roots_read(const json_t *o, struct trust *t, const char **ret_what
     return trust_roots(t, span_text(pem));
 }
 
-static result audiences_read(const json_t *o, struct trust *t, const char **ret_what)
+/* An optional object of texts by target. */
+static result by_target_read(const json_t *o, const char *name, json_t **to, const char **ret_what)
 {
-    const json_t *audiences;
+    const json_t *texts;
     const char *target;
-    json_t *audience;
-    *ret_what = "audiences";
-    if (!json_has(o, "audiences"))
+    json_t *text;
+    *ret_what = name;
+    if (!json_has(o, name))
         return OK;
-    TRY(json_object_at(o, "audiences", &audiences));
-    json_object_foreach ((json_t *)(uintptr_t)audiences, target, audience)
-        if (!json_is_string(audience))
+    TRY(json_object_at(o, name, &texts));
+    json_object_foreach ((json_t *)(uintptr_t)texts, target, text)
+        if (!json_is_string(text))
             return fail(E_bad_type);
-    t->audiences = json_deep_copy(audiences);
-    return t->audiences ? OK : fail(E_no_memory);
+    *to = json_deep_copy(texts);
+    return *to ? OK : fail(E_no_memory);
+}
+
+/* The mappings that a fence has (docs/formats.md, "Trust file"). */
+static result mappings_check(const struct trust *t, const char **ret_what)
+{
+    const char *target;
+    json_t *mapping;
+    *ret_what = "mappings: extra or groups";
+    json_object_foreach (t->mappings, target, mapping) {
+        struct span text = span_text(json_string_value(mapping));
+        if (!span_is(text, "extra") && !span_is(text, "groups"))
+            return fail(E_bad_value);
+    }
+    return OK;
 }
 
 static result origin_check(const struct trust *t, const char **ret_what)
@@ -100,7 +115,10 @@ static result members_read(const json_t *o, struct trust *t, const char **ret_wh
     TRY(thumbprints_read(o, "mint", t->mint, TRUST_MINT_KEYS, &t->mint_n, ret_what));
     TRY(thumbprints_read(o, "verifiers", t->verifier, TRUST_VERIFIERS, &t->verifiers_n, ret_what));
     TRY(roots_read(o, t, ret_what));
-    return audiences_read(o, t, ret_what);
+    TRY(by_target_read(o, "audiences", &t->audiences, ret_what));
+    TRY(by_target_read(o, "issuers", &t->issuers, ret_what));
+    TRY(by_target_read(o, "mappings", &t->mappings, ret_what));
+    return mappings_check(t, ret_what);
 }
 
 result trust_load(const char *path, struct trust *ret, const char **ret_what)
@@ -128,6 +146,8 @@ void trust_free(struct trust *t)
     pubkey_free(t->revocation);
     ek_roots_free(t->ek_roots);
     json_free_pointer(&t->audiences);
+    json_free_pointer(&t->issuers);
+    json_free_pointer(&t->mappings);
     *t = (struct trust){ 0 };
 }
 
@@ -152,4 +172,15 @@ bool trust_verifies(const struct trust *t, const struct digest *kid)
 const char *trust_audience(const struct trust *t, const char *target)
 {
     return json_string_value(json_object_get(t->audiences, target));
+}
+
+const char *trust_issuer(const struct trust *t, const char *target)
+{
+    return json_string_value(json_object_get(t->issuers, target));
+}
+
+bool trust_maps_groups(const struct trust *t, const char *target)
+{
+    const char *mapping = json_string_value(json_object_get(t->mappings, target));
+    return mapping && span_is(span_text(mapping), "groups");
 }

@@ -16,7 +16,7 @@ struct trust {
     unsigned verifiers_n; /* 0: whoever the signed policy names */
     struct digest verifier[TRUST_VERIFIERS];
     struct ek_roots *ek_roots; /* NULL: EK certificates are not followed to a root */
-    json_t *audiences; /* object, or NULL */
+    json_t *audiences, *issuers, *mappings; /* objects by target, or NULL */
 };
 /* *ret_what names the member that is wrong; static. */
 MUST_USE result trust_load(const char *path, struct trust *ret, const char **ret_what);
@@ -27,5 +27,9 @@ bool trust_verifies(const struct trust *t, const struct digest *kid);
 MUST_USE result trust_roots(struct trust *t, struct span pem);
 /* NULL where the trust file has none for this target. */
 const char *trust_audience(const struct trust *t, const char *target);
+/* What a target of kind kubernetes takes tokens from, each mint key under it: NULL where the trust file has none. */
+const char *trust_issuer(const struct trust *t, const char *target);
+/* Whether the target's credentials say their words as groups too. */
+bool trust_maps_groups(const struct trust *t, const char *target);
 
 #endif

@@ -10,7 +10,7 @@ void audited_run(const struct audit_world *w, const char *name, const char *expe
     must(is_ok(trust_load(aw_path(w, "trust.json", &trust), &ret->a.trust, &what)), what);
     must(is_ok(export_open(aw_path(w, name, &export), &ret->a.export)), "export");
     must(is_ok(log_size(&ret->a.export, &ret->a.size)), "size");
-    must(is_ok(report_open(&ret->a.report, true)), "report");
+    must(is_ok(report_open(&ret->a.report, true, false)), "report");
     must(is_ok(keycache_new(64, &ret->a.keys)), "keys");
     must(is_ok(audit_pass(&ret->a)), "the pass");
 }
