@@ -110,16 +110,25 @@ result challenge_take(struct keeper *k, uint64_t slot, struct span fields)
     return OK;
 }
 
+static uint64_t policy_epoch_now(const struct keeper *k)
+{
+    return k->grounds.policy ? (uint64_t)policy_epoch_of(k->grounds.policy) : 0;
+}
+
+static uint64_t epoch_now(const struct keeper *k)
+{
+    return k->grounds.has_epoch ? (uint64_t)k->grounds.epoch.epoch : 0;
+}
+
 static result begin_evidence(struct keeper *k)
 {
     struct keeper_challenge *c = &k->challenge;
     struct quote_challenge *q = &c->evidence.challenge;
-    const struct grounds *g = &k->grounds;
     *q = (struct quote_challenge){
         .has_note = k->log.has_note,
         .note_text = k->log.newest_text,
-        .policy_epoch = g->policy ? (uint64_t)policy_epoch_of(g->policy) : 0,
-        .epoch = g->has_epoch ? (uint64_t)g->epoch.epoch : 0,
+        .policy_epoch = policy_epoch_now(k),
+        .epoch = epoch_now(k),
     };
     TRY(span_copy(SPAN(c->challenge.nonce), q->nonce, sizeof q->nonce));
     /* Another session waits for a lease from here on: what an earlier challenge asked for comes too late. */
@@ -214,6 +223,14 @@ static result answer_json(struct keeper *k, enum work_kind kind, struct buf *out
     return OK;
 }
 
+/* A policy, a revocation epoch or an approval came while the chip quoted: the core names what is in force now, and nobody could
+ * tell such evidence from a lie. */
+static bool is_overtaken(const struct keeper *k, enum work_kind kind)
+{
+    const struct quote_challenge *q = &k->challenge.evidence.challenge;
+    return kind == WORK_EVIDENCE && (k->approval.give_wanted || q->policy_epoch != policy_epoch_now(k) || q->epoch != epoch_now(k));
+}
+
 /* Whether a credential was for this TPM is the verifier's mistake, not the chip's. */
 result challenge_answered(struct keeper *k, struct keeper_work *w)
 {
@@ -222,6 +239,10 @@ result challenge_answered(struct keeper *k, struct keeper_work *w)
     if (!is_ok(r) && code_of(r) != E_activation_failed)
         return chip_failed(k, "a verifier's challenge", r);
     k->challenge.under_way = false;
+    if (is_ok(r) && is_overtaken(k, w->kind)) {
+        k->challenge.wanted = true; /* once more, of what holds now */
+        return OK;
+    }
     if (is_ok(r))
         r = answer_json(k, w->kind, &json);
     return is_ok(r) ? evidence_tell(k, k->challenge.slot, E_ok, buf_span(&json))

@@ -150,6 +150,7 @@ static void got_code(struct room *r, const struct message *m)
         break;
     case MESSAGE_LOADED:
         r->loaded++;
+        r->loaded_behind = r->evidences;
         r->loaded_code = code.code;
         break;
     case MESSAGE_MINT_REFUSED:

@@ -67,6 +67,7 @@ struct room {
     struct digest result; /* the newest that the keeper took */
     struct log_state seen;
     unsigned evidences, keys_told;
+    unsigned loaded_behind; /* EVIDENCEs that came before the newest LOADED */
     enum seb_code evidence_code;
     struct buf evidence, state; /* the newest EVIDENCE and STATE */
     uint32_t resumed_bits;
@@ -109,6 +110,7 @@ enum seb_code room_load_approval(struct room *r, struct span text);
 enum seb_code room_approve(struct room *r); /* what the keeper plans */
 enum seb_code room_acknowledge(struct room *r, struct testkey *key, const char *what); /* of the log that the run began with */
 struct challenge room_challenge_now(struct room *r);
+void room_challenge_post(struct room *r, const struct challenge *c, struct testkey *key); /* and waits for nothing */
 enum seb_code room_challenge(struct room *r, const struct challenge *c, struct testkey *key);
 enum seb_code room_challenge_raw(struct room *r, const struct jws *j);
 void room_evidence_check(struct room *r, const struct challenge *c, struct quote_challenge *ret);

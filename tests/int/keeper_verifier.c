@@ -96,22 +96,40 @@ struct challenge room_challenge_now(struct room *r)
     return c;
 }
 
-enum seb_code room_challenge_raw(struct room *r, const struct jws *j)
+static void post(struct room *r, const struct jws *j)
 {
     AUTO_BUF fields = BUF(LINK_PACKET_MAX);
-    unsigned before = r->evidences;
     must_ok(statement_put(&fields, j), "challenge");
     room_send(r, MESSAGE_CHALLENGE, ++r->next_slot, &fields);
+}
+
+enum seb_code room_challenge_raw(struct room *r, const struct jws *j)
+{
+    unsigned before = r->evidences;
+    post(r, j);
     ROOM_WAIT(r, ROOM_WAIT_MS, r->evidences > before || r->gone);
     return r->evidences > before ? r->evidence_code : E_peer_gone;
 }
 
-enum seb_code room_challenge(struct room *r, const struct challenge *c, struct testkey *key)
+static void sign(struct document *d, const struct challenge *c, struct testkey *key)
 {
     AUTO_BUF payload = BUF(CHALLENGE_MAX);
-    struct document d;
     must_ok(challenge_write(c, &payload), "challenge");
-    document_sign_text(&d, key, TYP_CHALLENGE, buf_span(&payload));
+    document_sign_text(d, key, TYP_CHALLENGE, buf_span(&payload));
+}
+
+void room_challenge_post(struct room *r, const struct challenge *c, struct testkey *key)
+{
+    struct document d;
+    sign(&d, c, key);
+    post(r, &d.jws);
+    document_free(&d);
+}
+
+enum seb_code room_challenge(struct room *r, const struct challenge *c, struct testkey *key)
+{
+    struct document d;
+    sign(&d, c, key);
     enum seb_code code = room_challenge_raw(r, &d.jws);
     document_free(&d);
     return code;

@@ -366,6 +366,39 @@ static void arms_by_steps(struct world_of_hardware *h, struct room *r)
     end_process(pid);
 }
 
+/* A policy comes while the chip quotes for a verifier. Evidence that is told behind LOADED is completed by a core that has the new
+ * one in force, and so must quote it. */
+static void policy_overtakes(struct world_of_hardware *h, struct room *r)
+{
+    char slow[128], path[128];
+    snprintf(slow, sizeof slow, "%s/overtaken", h->work);
+    snprintf(path, sizeof path, "%s/overtaken.log", h->work);
+    struct command_log l = { .path = path };
+    pid_t pid = start_slow_tpm(h, slow, r->tpm, SLOW_MS, path);
+    struct quote_challenge q;
+    room_start(r, slow);
+    room_load_all(r);
+    wait_until_idle(r, &l);
+    struct challenge c = room_challenge_now(r);
+    const unsigned before = r->evidences;
+    room_challenge_post(r, &c, r->w.verifier);
+    check_that(&h->c, wait_for_command(r, &l, l.n, CC_QUOTE), "the chip quotes");
+    edit(r->w.policy_json, "policy_epoch", "8");
+    edit(r->w.certificate_json, "policy_epoch", "8");
+    document_free(&r->policy);
+    document_sign(&r->policy, r->policy_key, TYP_POLICY, r->w.policy_json);
+    check_code(&h->c, fail(room_load(r, MESSAGE_POLICY, &r->policy.jws)), E_ok, "meanwhile another policy is loaded");
+    const uint64_t quoted = r->loaded_behind > before ? 7 : 8;
+    ROOM_WAIT(r, ROOM_WAIT_MS, r->evidences > before);
+    must(r->evidences == before + 1 && r->evidence_code == E_ok, "evidence");
+    room_evidence_check(r, &c, &q);
+    printf("# the evidence was told %s the policy\n", quoted == 7 ? "before" : "behind");
+    check_that(&h->c, q.policy_epoch == quoted, "what is quoted is in force when it is told");
+    check_code(&h->c, fail(room_lease(r, ROOM_LEASE_S)), E_ok, "and a lease is given");
+    room_stop(r);
+    end_process(pid);
+}
+
 /* PCR 10 is extended before each sixth command on an average, as IMA does it. */
 static void storm(struct world_of_hardware *h, struct room *r)
 {
@@ -472,6 +505,7 @@ int main(int argc, char **argv)
     other_instance(&h, &hsm);
     slow_tpm(&h, &hsm);
     arms_by_steps(&h, &hsm);
+    policy_overtakes(&h, &hsm);
     hardware(&h, "kill");
     hardware(&h, "start"); /* another state folder, another event log: its PCR begins anew */
     room_make(&tpm, &h.c, h.work, h.program, false);
