@@ -90,3 +90,23 @@ kube_certify() {
     [ -z "${w[body]:-}" ] || body=(--body "${w[body]}")
     stand_sign "$name" "${body[@]}"
 }
+
+# What a thief in the keeper's place could do: sign with the broker's own mint key, in its HSM. Claims come as JSON on stdin; prints the credential.
+kube_stolen() {
+    local head claims kid
+    kid=$(sebctl_at status --json | jq -r .keys.mint)
+    head=$(jq -cnj --arg kid "$kid" '{alg: "ES256", kid: $kid, typ: "JWT"}' | basenc --base64url -w0 | tr -d =)
+    claims=$(jq -cj . | basenc --base64url -w0 | tr -d =)
+    printf %s "$head.$claims" | openssl dgst -sha256 -binary >"$STAND/stolen.digest"
+    SOFTHSM2_CONF=$STAND/hsm/softhsm2.conf pkcs11-tool --module "$SOFTHSM_MODULE" --token-label seb --login --pin "$(<"$STAND/hsm/pin")" --sign \
+        --mechanism ECDSA --label mint-1 --input-file "$STAND/stolen.digest" --output-file "$STAND/stolen.raw" >/dev/null 2>&1 || return 1
+    printf %s.%s.%s "$head" "$claims" "$(basenc --base64url -w0 "$STAND/stolen.raw" | tr -d =)"
+}
+# kube_claims INDEX: what the credential of this record said, by the audit of an export
+kube_claims() { "$SEB_BIN/seb-audit" claims --trust "$STAND/trust.json" "$STAND/export" "$1"; }
+# kube_with TOKEN METHOD PATH [curl's options…]: the API server's answer: status, reason, message
+kube_with() {
+    local status
+    status=$(curl -s -m 30 -o "$STAND/said" -w '%{http_code}' --cacert "$KUBE_CA" -X "$2" -H "Authorization: Bearer $1" "${@:4}" "$KUBE_SERVER$3")
+    echo "$status $(jq -r '[.reason, .message] | map(select(.)) | join(" ")' "$STAND/said" 2>/dev/null)"
+}
