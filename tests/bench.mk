@@ -1,6 +1,6 @@
 # scripts/bench. No tests: figures depend on the machine, and make check neither builds nor runs them.
 EXTRA_PROGRAMS += tests/bench/bench_primitive tests/bench/bench_load tests/bench/bench_sink tests/kube/kube_bench tests/kube/drifting
-EXTRA_DIST += scripts/bench scripts/lib/bench.awk scripts/lib/bench-verifier
+EXTRA_DIST += scripts/bench scripts/lib/bench.awk scripts/lib/bench-verifier scripts/lib/bench-kubernetes
 BENCH_MEASURE = tests/bench/measure.c tests/bench/measure.h
 BENCH_AGENTS = tests/bench/agents.c tests/bench/agents.h $(BENCH_MEASURE) tests/kube/contracts.c tests/kube/contracts.h \
 	tests/unit/testkey.c tests/unit/testkey.h
