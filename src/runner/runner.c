@@ -1,25 +1,28 @@
 #include <config.h>
 
-#include "runner/runner.h"
+#include "runner/errand.h"
 
 #include <errno.h>
 #include <poll.h>
 
 #include "base/log.h"
 
+#define ANSWER_FIELDS_MAX 16384 /* texts of target_answer, and its fields */
+
 struct runner {
     struct child child;
     struct link *keeper, *core;
     struct calls *calls;
+    struct errands *errands;
     unsigned peers;
     struct runner_peer peer[CONFIG_TARGETS];
     bool stop;
 };
 
-static result tell(struct runner *r, const struct call_answer *a)
+static result tell(struct runner *r, const struct call_answer *a, const struct target_answer *told)
 {
-    AUTO_BUF fields = BUF(4096);
-    TRY(runner_answer(a, &fields));
+    AUTO_BUF fields = BUF(ANSWER_FIELDS_MAX);
+    TRY(runner_answer(a, told, &fields));
     return link_send(r->core, MESSAGE_ANSWER, a->slot, buf_span(&fields));
 }
 
@@ -29,24 +32,11 @@ static result serve_call(struct runner *r, const struct message *m)
     struct call_message call;
     struct call_plan plan;
     const struct runner_peer *peer;
-    struct secret *authorization;
     TRY(call_read(m->fields, &call));
     TRY(runner_plan(&call, r->peer, r->peers, &peer, &plan));
-    if (calls_has(r->calls, m->slot))
-        return fail(E_illegal_message);
-    result done = call_authorization(call.credential, &authorization);
-    if (is_ok(done))
-        done = calls_start(r->calls, &(struct call_args){
-                                         .slot = m->slot,
-                                         .peer = &peer->call,
-                                         .plan = &plan,
-                                         .body = call.body,
-                                         .authorization = authorization,
-                                     });
-    if (code_of(done) == E_bad_value)
-        return fail(E_illegal_message);
-    if (is_ok(done))
-        return OK;
+    result done = errand_begin(r->errands, r->calls, m->slot, &call, peer, &plan);
+    if (is_ok(done) || code_of(done) == E_illegal_message)
+        return done;
     log_result(LOG_WARNING, "a call wasn't begun", done);
     const struct call_answer answer = {
         .slot = m->slot,
@@ -54,7 +44,7 @@ static result serve_call(struct runner *r, const struct message *m)
         .code = code_of(done),
         .foreign = foreign_code(done),
     };
-    return tell(r, &answer);
+    return tell(r, &answer, &(struct target_answer){ .fields_n = 0 });
 }
 
 /* What has no slot yet waits in the link, where the keeper's end holds it. */
@@ -71,12 +61,23 @@ static result serve_keeper(struct runner *r)
     return OK;
 }
 
+static result serve_answer(struct runner *r, struct call_answer *answer)
+{
+    static struct target_answer told; /* too large for a stack frame */
+    bool done;
+    TRY(errand_answered(r->errands, r->calls, answer, &told, &done));
+    return done ? tell(r, answer, &told) : OK;
+}
+
 static result serve_calls(struct runner *r)
 {
     struct call_answer answer;
     TRY(calls_work(r->calls));
-    while (calls_next(r->calls, &answer))
-        TRY(tell(r, &answer));
+    while (calls_next(r->calls, &answer)) {
+        result served = serve_answer(r, &answer);
+        call_answer_free(&answer);
+        TRY(served);
+    }
     return OK;
 }
 
@@ -135,6 +136,7 @@ static result begin(struct runner *r)
         }
     }
     TRY(calls_new(&r->calls));
+    TRY(errands_new(&r->errands));
     TRY(link_new(FD_RUNNER_KEEPER, LINK_KEEPER_RUNNER, END_SECOND, &r->keeper));
     TRY(link_new(FD_RUNNER_CORE, LINK_RUNNER_CORE, END_FIRST, &r->core));
     return child_ready(&r->child);
@@ -153,6 +155,7 @@ int main(void)
     if (!is_ok(done))
         child_abort("runner", done);
     calls_free(r.calls);
+    errands_free(r.errands);
     for (unsigned i = 0; i < r.peers; i++)
         runner_peer_close(&r.peer[i]);
     link_free(r.keeper);

@@ -1,5 +1,6 @@
 /* The runner: CALL from the keeper, one HTTPS call to a configured target, ANSWER to the core. It believes neither who it is told
- * to call nor what: only what lies under a configured prefix is called. */
+ * to call nor what: only what lies under a configured prefix is called. Where the contract asks for a dry run, that is a call
+ * before it, with the same credential (errand.h). */
 #ifndef SEB_RUNNER_RUNNER_H
 #define SEB_RUNNER_RUNNER_H
 
@@ -21,7 +22,7 @@ void runner_peer_close(struct runner_peer *p);
  * nothing else. *ret_peer is the one of `peers` that it is for. */
 MUST_USE result runner_plan(const struct call_message *m, const struct runner_peer *peers, unsigned n,
     const struct runner_peer **ret_peer, struct call_plan *ret);
-/* The engine's answer as the core's message. */
-MUST_USE result runner_answer(const struct call_answer *a, struct buf *out);
+/* The engine's answer, and what its body told, as the core's message. */
+MUST_USE result runner_answer(const struct call_answer *a, const struct target_answer *told, struct buf *out);
 
 #endif
