@@ -3,7 +3,7 @@ tests_unit_libtestkey_a_SOURCES = tests/unit/testkey.c tests/unit/testkey.h
 TESTKEY_LIBS = tests/unit/libtestkey.a
 
 base_tests = tests/unit/test_base_bytes tests/unit/test_base_process tests/unit/test_base_json tests/unit/test_base_pubkey \
-	tests/unit/test_base_jws
+	tests/unit/test_base_jws tests/unit/test_base_field
 check_PROGRAMS += $(base_tests)
 TESTS += $(base_tests)
 tests_unit_test_base_bytes_SOURCES = tests/unit/test_base_bytes.c
@@ -16,6 +16,8 @@ tests_unit_test_base_pubkey_SOURCES = tests/unit/test_base_pubkey.c
 tests_unit_test_base_pubkey_LDADD = $(TESTKEY_LIBS) $(BASE_LIBS)
 tests_unit_test_base_jws_SOURCES = tests/unit/test_base_jws.c
 tests_unit_test_base_jws_LDADD = $(TESTKEY_LIBS) $(BASE_LIBS)
+tests_unit_test_base_field_SOURCES = tests/unit/test_base_field.c
+tests_unit_test_base_field_LDADD = $(BASE_LIBS)
 
 # A harness is one file beside the driver; with clang -fsanitize=fuzzer in its place it searches on its own.
 FUZZ_DRIVER = tests/fuzz/replay.c tests/fuzz/fuzz.h
