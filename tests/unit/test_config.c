@@ -267,6 +267,69 @@ static void refusals(struct checks *t)
     }
 }
 
+#define CLUSTER                                                                                                      \
+    "{\"kind\":\"kubernetes\",\"prefix\":\"https://c.example:6443/\",\"audience\":\"https://c\",\"ca\":\"/ca.pem\"," \
+    "\"issuer\":\"https://keys.example/seb\"}"
+#define TEN "1234567890"
+#define NINETY TEN TEN TEN TEN TEN TEN TEN TEN TEN
+static const struct {
+    const char *part, *by, *where; /* where NULL: it is read */
+} cluster_changes[] = {
+    { "}", "}", NULL },
+    { "}", ",\"mapping\":\"extra\"}", NULL },
+    { "}", ",\"mapping\":\"groups\"}", NULL },
+    { "}", ",\"mapping\":\"none\"}", "targets.*.mapping: extra or groups; a cluster that can map" },
+    { "}", ",\"mapping\":\"\"}", "targets.*.mapping" },
+    { "}", ",\"mapping\":true}", "targets.*.mapping" },
+    { "}", ",\"fence\":{}}", "targets.*: " },
+    { "}", ",\"insecure\":true}", "targets.*: " },
+    { "kubernetes", "http", "targets.*: " },
+    { "kubernetes", "Kubernetes", "targets.*.kind" },
+    { "kubernetes", "kubernetes-the-second", "targets.*.kind" },
+    { "\"kind\":\"kubernetes\",", "", "targets.*.kind" },
+    { ",\"issuer\":\"https://keys.example/seb\"", "", "targets.*.issuer" },
+    { "https://keys.example/seb", "https://keys.example", NULL },
+    { "https://keys.example/seb", "https://keys.example:8443/a/b", NULL },
+    { "https://keys.example/seb", "https://keys.example/", "targets.*.issuer" },
+    { "https://keys.example/seb", "http://keys.example", "targets.*.issuer" },
+    { "https://keys.example/seb", "https://u@keys.example", "targets.*.issuer" },
+    { "https://keys.example/seb", "https://keys.example/a?b", "targets.*.issuer" },
+    { "https://keys.example/seb", "https://keys.example/../b", "targets.*.issuer" },
+    { "https://keys.example/seb", "https://", "targets.*.issuer" },
+    { "https://keys.example/seb", "https://keys.example/" NINETY NINETY, "targets.*.issuer" }, /* of 201 bytes */
+    { "https://keys.example/seb", "https://keys.example/" NINETY "/" TEN TEN TEN TEN TEN TEN TEN TEN "12345678",
+        NULL }, /* of 200 */
+    { "https://c.example:6443/", "https://c.example:6443/k8s/", "targets.*.prefix: https://host[:port]/, the API server" },
+    { "https://c.example:6443/", "https://c.example:6443", "targets.*.prefix" },
+    { "https://c.example:6443/", "http://c.example:6443/", "targets.*.prefix" },
+    { "https://c.example:6443/", "https://[fd00::1]:6443/", NULL },
+};
+
+static void clusters(struct checks *t)
+{
+    for (unsigned i = 0; i < sizeof cluster_changes / sizeof *cluster_changes; i++) {
+        AUTO_BUF text = BUF(CONFIG_MAX);
+        struct config *c = NULL;
+        const char *where, *target = strstr(SMALL, TARGET), *at = strstr(CLUSTER, cluster_changes[i].part);
+        bool made = at && is_ok(buf_put(&text, (struct span){ (const uint8_t *)SMALL, (size_t)(target - SMALL) })) &&
+                    is_ok(buf_put(&text, (struct span){ (const uint8_t *)CLUSTER, (size_t)(at - CLUSTER) })) &&
+                    is_ok(buf_text(&text, cluster_changes[i].by)) && is_ok(buf_text(&text, at + strlen(cluster_changes[i].part))) &&
+                    is_ok(buf_text(&text, target + strlen(TARGET))) && is_ok(buf_u8(&text, 0));
+        result r = made ? parse((char *)text.p, &c, &where) : fail(E_no_memory);
+        const char *wanted = cluster_changes[i].where;
+        bool right = wanted ? code_of(r) == E_no_config && !strncmp(where, wanted, strlen(wanted)) : is_ok(r);
+        check_that(t, right, cluster_changes[i].by[0] ? cluster_changes[i].by : cluster_changes[i].part);
+        if (made && !right)
+            printf("# %s: %s\n", code_name(code_of(r)), where);
+        if (c && wanted == NULL)
+            check_that(t,
+                c->target[0].issuer[0] == 'h' && c->target[0].groups == !!strstr(cluster_changes[i].by, "\"groups\"") &&
+                    !c->target[0].has_fence,
+                "with its issuer and mapping");
+        config_free(c);
+    }
+}
+
 /* Each of these, one of another kind of value, is refused as a member of a whole fence. */
 static void fences(struct checks *t)
 {
@@ -432,6 +495,7 @@ int main(void)
     defaults(&t);
     example(&t);
     refusals(&t);
+    clusters(&t);
     fences(&t);
     cut(&t);
     if (mkdtemp(dir)) {

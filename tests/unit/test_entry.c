@@ -26,6 +26,18 @@
     "\",\"target\":null,"                                                                                                    \
     "\"time\":1700000000123,\"type\":\"decision\",\"used\":true,\"v\":1,\"verdict\":\"refuse\"}"
 
+/* A permit on an object of a cluster: what was found of three fields, and until when a cache may accept the credential. */
+#define OBJECT_PERMIT                                                                                                          \
+    "{\"accepted_until\":1700000070,\"agent\":\"" D1 "\",\"attestation\":\"" D2 "\",\"body\":\"" D1 "\",\"certificate\":\"" D2 \
+    "\",\"cid\":\"c-1\",\"epoch\":3,\"exp\":1700000060,\"iat\":1700000000,\"live\":{\"exists\":true,\"fields\":[\"" D1         \
+    "\",null,\"" D2 "\"],\"length\":7,\"read\":4,\"resource_version\":\"8123\",\"sha256\":\"" D2 "\",\"uid\":\"0b4f-1\"},"     \
+    "\"mint_key\":\"" D1 "\",\"policy\":\"" D2 "\",\"policy_epoch\":2,\"request\":\"" D1 "\",\"request_id\":\"r.1\",\"run\":"  \
+    "\"" RUN "\",\"signed\":\"" D1 "\",\"statement\":\"" D2                                                                    \
+    "\",\"target\":{\"kind\":\"kubernetes\",\"prefix\":\"https://h:6443/\"},"                                                  \
+    "\"time\":1700000000123,\"type\":\"decision\",\"used\":false,\"v\":1,\"verdict\":\"permit\"}"
+#define OBJECT_OUTCOME(rest) \
+    "{" rest "\"decision\":9,\"evidence\":\"response\",\"final\":true,\"http_status\":422,\"leaf\":\"" D1 "\","
+
 static const struct {
     const char *name, *text;
     enum entry_type type;
@@ -83,6 +95,15 @@ static const struct {
         ENTRY_REKEY },
     { "rekey without a statement",
         "{\"new\":" KIDS(D1) ",\"old\":" KIDS(D2) ",\"statement\":null,\"time\":5,\"type\":\"rekey\",\"v\":1}", ENTRY_REKEY },
+    { "permit on an object", OBJECT_PERMIT, ENTRY_DECISION },
+    { "outcome with a version",
+        OBJECT_OUTCOME("") "\"resource_version\":\"8124\",\"result\":\"applied\",\"time\":5,\"type\":\"outcome\",\"v\":1}",
+        ENTRY_OUTCOME },
+    { "outcome with the target's words",
+        OBJECT_OUTCOME("\"causes\":[{\"field\":\"spec.replicas\",\"message\":\"must be \u00e4 number\",\"reason\":"
+                       "\"FieldValueInvalid\"},{\"message\":\"x\"}],") "\"reason\":\"Invalid\",\"result\":\"rejected\",\"time\":5,"
+                                                                       "\"type\":\"outcome\",\"v\":1}",
+        ENTRY_OUTCOME },
     { "no noise", "{\"counts\":{},\"from\":1,\"time\":5,\"type\":\"noise\",\"until\":4,\"v\":1}", ENTRY_NOISE },
 };
 #define GOOD (sizeof(good) / sizeof(good[0]))
@@ -140,6 +161,84 @@ static void test_values(struct checks *c)
     check_code(c, entry_read(span_text(good[11].text), &e), E_ok, "noise is read");
     check_that(c, e.noise.n == 2 && e.noise.count[0].count == 3 && span_is(span_text(e.noise.count[1].code), "bad_utf8"),
         "with its counts");
+}
+
+/* What a versioned target gives, and that none of it stands where nothing is said. */
+static void test_objects(struct checks *c)
+{
+    struct entry e = { 0 };
+    check_code(c, entry_read(span_text(OBJECT_PERMIT), &e), E_ok, "a permit on an object is read");
+    const struct decision_entry *d = &e.decision;
+    check_that(c, d->accepted_until == 1700000070 && span_is(span_text(d->live.uid), "0b4f-1"), "until when, and which object");
+    check_that(c, span_is(span_text(d->live.version), "8123") && !d->live.has_etag, "at which version");
+    check_that(c,
+        d->live.fields_n == 3 && d->live.field[0].exists && d->live.field[0].sha256.b[0] == 1 && !d->live.field[1].exists &&
+            d->live.field[2].sha256.b[0] == 2,
+        "and what was found of its fields");
+    check_code(c, entry_read(span_text(PERMIT), &e), E_ok, "another target's permit");
+    check_that(c, !d->accepted_until && !d->live.uid[0] && !d->live.version[0] && !d->live.fields_n, "says nothing of it");
+    AUTO_BUF out = BUF(ENTRY_MAX);
+    e.decision.accepted_until = e.decision.exp;
+    check_code(c, entry_write_permit(&e, a_permit(&e), &out), E_bad_value, "no cache takes it longer than its end: it isn't said");
+    e.decision.accepted_until = 0;
+    e.decision.live.fields_n = LIVE_FIELDS_MAX + 1;
+    check_code(c, entry_write_permit(&e, a_permit(&e), &out), E_bad_value, "more findings than there are fields");
+    e.decision.live.fields_n = LIVE_FIELDS_MAX;
+    for (unsigned i = 0; i < LIVE_FIELDS_MAX; i++)
+        e.decision.live.field[i].exists = true;
+    check_code(c, entry_write_permit(&e, a_permit(&e), &out), E_ok, "as many as may be");
+    check_code(c, entry_read(buf_span(&out), &e), E_ok, "are read");
+    check_that(c, e.decision.live.fields_n == LIVE_FIELDS_MAX, "all of them");
+    e.decision.live.exists = false;
+    buf_clear(&out);
+    check_code(c, entry_write_permit(&e, a_permit(&e), &out), E_ok, "where nothing is there");
+    check_code(c, entry_read(buf_span(&out), &e), E_ok, "it is read");
+    check_that(c, e.decision.live.fields_n == 0 && !e.decision.live.exists, "and nothing was found");
+    check_that(c, entry_is_version("8123") && entry_is_version("a.b-c_D") && !entry_is_version("") && !entry_is_version("8 1"),
+        "versions");
+    check_that(c, !entry_is_version("01234567890123456789012345678901234567890123456789012345678901234"), "of 64 characters");
+}
+
+#define CAUSE "{\"field\":\"a\",\"message\":\"b\",\"reason\":\"c\"}"
+static void test_causes(struct checks *c)
+{
+    static const struct {
+        const char *text;
+        enum seb_code code;
+    } causes[] = {
+        { "[" CAUSE "]", E_ok },
+        { "[{\"field\":\"a\"}]", E_ok },
+        { "[" CAUSE "," CAUSE "," CAUSE "," CAUSE "," CAUSE "," CAUSE "," CAUSE "," CAUSE "]", E_ok },
+        { "[" CAUSE "," CAUSE "," CAUSE "," CAUSE "," CAUSE "," CAUSE "," CAUSE "," CAUSE "," CAUSE "]", E_bad_value },
+        { "[]", E_bad_value },
+        { "", E_bad_value },
+        { CAUSE, E_bad_value },
+        { "[{}]", E_bad_value },
+        { "[[]]", E_bad_value },
+        { "[" CAUSE ",null]", E_bad_value },
+        { "[{\"field\":\"\"}]", E_bad_value },
+        { "[{\"field\":1}]", E_bad_value },
+        { "[{\"code\":\"a\"}]", E_bad_value },
+        { "[{\"reason\":\"a\",\"field\":\"b\"}]", E_bad_value },
+        { "[ " CAUSE "]", E_bad_value },
+        { "[{\"field\":\"\xff\"}]", E_bad_value },
+    };
+    for (unsigned i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
+        struct entry e = { .type = ENTRY_OUTCOME,
+            .outcome = { .result = RESULT_REJECTED, .final = true, .evidence = EVIDENCE_RESPONSE, .read = NO_INDEX } };
+        AUTO_BUF out = BUF(ENTRY_MAX);
+        check_code(c, entry_causes_check(span_text(causes[i].text)), causes[i].code, causes[i].text);
+        if (*causes[i].text && is_ok(span_copy_text(span_text(causes[i].text), e.outcome.causes, sizeof e.outcome.causes)))
+            check_that(c, is_ok(entry_write(&e, &out)) == (causes[i].code == E_ok), "and written, or not");
+    }
+    AUTO_BUF text = BUF(ENTRY_MAX);
+    bool made = is_ok(buf_text(&text, "[{\"field\":\""));
+    for (unsigned i = 0; i < 256; i++)
+        made = made && is_ok(buf_u8(&text, 'x'));
+    size_t at = text.n;
+    check_that(c, made && is_ok(buf_text(&text, "\"}]")) && is_ok(entry_causes_check(buf_span(&text))), "a text of 256 bytes");
+    text.n = at;
+    check_that(c, is_ok(buf_text(&text, "x\"}]")) && !is_ok(entry_causes_check(buf_span(&text))), "of 257");
 }
 
 /* A permitting decision is written from a permit alone. */
@@ -227,6 +326,13 @@ static void test_refusals(struct checks *c)
             "a status that is no word" },
         { "{\"new\":" KIDS(D1) ",\"old\":{\"record\":\"" D2 "\"},\"statement\":null,\"time\":5,\"type\":\"rekey\",\"v\":1}",
             "a rekey that doesn't say all old keys" },
+        { OBJECT_OUTCOME("\"causes\":[],") "\"result\":\"rejected\",\"time\":5,\"type\":\"outcome\",\"v\":1}", "no causes, said" },
+        { OBJECT_OUTCOME("\"causes\":[{\"field\":\"\"}],") "\"result\":\"rejected\",\"time\":5,\"type\":\"outcome\",\"v\":1}",
+            "an empty cause" },
+        { OBJECT_OUTCOME("") "\"reason\":\"\",\"result\":\"rejected\",\"time\":5,\"type\":\"outcome\",\"v\":1}",
+            "an empty reason" },
+        { OBJECT_OUTCOME("") "\"resource_version\":8124,\"result\":\"applied\",\"time\":5,\"type\":\"outcome\",\"v\":1}",
+            "a version that is a number" },
         { "{\"counts\":{},\"from\":5,\"time\":5,\"type\":\"noise\",\"until\":4,\"v\":1}", "noise that ends before it begins" },
     };
     struct entry e;
@@ -271,6 +377,8 @@ int main(void)
     struct checks c = { 0 };
     test_round_trips(&c);
     test_values(&c);
+    test_objects(&c);
+    test_causes(&c);
     test_permit_rule(&c);
     test_sweeps(&c);
     test_refusals(&c);

@@ -83,6 +83,78 @@ static void test_every_word_counts(struct checks *c)
     check_that(c, differ == 9, "each word, changed alone, changes the claims");
 }
 
+#define KEY_B64 "3q2-796tvu_erb7v3q2-796tvu_erb7v3q2-796tvu8" /* de ad be ef, eight times */
+static const char object_claims[] = "{\"verb\":\"patch\",\"use\":\"mutate\",\"group\":\"apps\",\"namespace\":\"prod\",\"fields\":["
+                                    "\"/spec/replicas=3\",\"/spec/paused\"]}";
+static const char want_object[] =
+    "{\"att\":\"none\",\"aud\":\"docs\",\"cid\":\"c-1\",\"dom\":\"prod.example\",\"exp\":1700000010,\"fields\":[\"/spec/"
+    "replicas=3\","
+    "\"/spec/paused\"],\"group\":\"apps\",\"iat\":1700000000,\"ins\":\"b1\",\"iss\":\"https://keys.example/seb/" KEY_B64
+    "\",\"jti\":\"" ABC_B64 "\",\"namespace\":\"prod\",\"nbf\":1700000000,\"sub\":\"seb:b1:" ABC_B64
+    "\",\"use\":\"mutate\",\"verb\":\"patch\"}";
+static const char want_groups[] =
+    "\"groups\":[\"broker\",\"attestation=none\",\"cid=c-1\",\"decision=" ABC_B64
+    "\",\"group=apps\",\"namespace=prod\",\"use=mutate\",\"verb=patch\",\"field=/spec/replicas=3\",\"field=/spec/paused\"],";
+
+static struct mint_words object_words(const json_t *target_claims)
+{
+    static const uint8_t key[DIGEST_SIZE] = { 0xde, 0xad, 0xbe, 0xef, 0xde, 0xad, 0xbe, 0xef, 0xde, 0xad, 0xbe, 0xef, 0xde, 0xad,
+        0xbe, 0xef, 0xde, 0xad, 0xbe, 0xef, 0xde, 0xad, 0xbe, 0xef, 0xde, 0xad, 0xbe, 0xef, 0xde, 0xad, 0xbe, 0xef };
+    struct mint_words w = words(target_claims);
+    w.issuer = "https://keys.example/seb";
+    for (unsigned i = 0; i < DIGEST_SIZE; i++)
+        w.key.b[i] = key[i];
+    return w;
+}
+
+/* One issuer a key; and the same words once more as groups, for who maps nothing else. */
+static void test_issuers(struct checks *c)
+{
+    AUTO_JSON *target = parsed(object_claims);
+    AUTO_BUF out = BUF(CREDENTIAL_TEXT_MAX), with = BUF(CREDENTIAL_TEXT_MAX), wanted = BUF(CREDENTIAL_TEXT_MAX);
+    struct mint_words w = object_words(target);
+    check_code(c, mint_claims(&w, &out), E_ok, "claims of a target that has issuers");
+    check_that(c, span_is(buf_span(&out), want_object), "name the key's own issuer, and from when");
+    w.groups = true;
+    check_code(c, mint_claims(&w, &with), E_ok, "with groups");
+    size_t at = 0;
+    struct span plain = span_text(want_object);
+    while (!span_is(span_part(plain, at, 6), "\"iat\":"))
+        at++;
+    bool made = is_ok(buf_put(&wanted, span_part(plain, 0, at))) && is_ok(buf_text(&wanted, want_groups)) &&
+                is_ok(buf_put(&wanted, span_part(plain, at, plain.n)));
+    check_that(c, made && span_equal(buf_span(&with), buf_span(&wanted)), "every word stands in a group, and nothing else changes");
+    w.issuer = "";
+    buf_clear(&out);
+    check_code(c, mint_claims(&w, &out), E_ok, "an empty issuer is none");
+    w = object_words(target);
+    w.key.b[0] ^= 1;
+    buf_clear(&out);
+    check_that(c, is_ok(mint_claims(&w, &out)) && !span_is(buf_span(&out), want_object), "another key is another issuer");
+}
+
+static void test_issuers_refuse(struct checks *c)
+{
+    static const char *const own[] = { "nbf", "groups" };
+    for (unsigned i = 0; i < sizeof own / sizeof own[0]; i++) {
+        AUTO_JSON *target = parsed(object_claims);
+        AUTO_BUF out = BUF(CREDENTIAL_TEXT_MAX);
+        struct mint_words w = object_words(target);
+        w.groups = true;
+        bool put = is_ok(json_put_int(target, own[i], 1));
+        check_code(c, put ? mint_claims(&w, &out) : OK, E_duplicate_member, own[i]);
+    }
+    AUTO_JSON *target = parsed(object_claims), *fields = json_array();
+    AUTO_BUF out = BUF(CREDENTIAL_TEXT_MAX);
+    struct mint_words w = object_words(target);
+    w.groups = true;
+    for (unsigned i = 0; i < 32; i++)
+        json_array_append_new(fields, json_sprintf("/data/%0300u=1", i));
+    json_object_set(target, "fields", fields);
+    check_code(c, mint_claims(&w, &out), E_too_long, "groups that don't fit are refused");
+    check_that(c, out.n == 0, "and leave nothing");
+}
+
 static void test_refusals(struct checks *c)
 {
     static const char *const own[] = { "iss", "sub", "aud", "iat", "exp", "jti", "cid", "dom", "ins", "att" };
@@ -142,6 +214,8 @@ int main(void)
     struct checks c = { 0 };
     test_claims(&c);
     test_every_word_counts(&c);
+    test_issuers(&c);
+    test_issuers_refuse(&c);
     test_refusals(&c);
     test_compact(&c);
     return checks_end(&c);
