@@ -22,15 +22,14 @@ static void forged(struct core *c, uint64_t slot, result r, enum seb_code name)
     refuse(c, slot, fail(code));
 }
 
-/* The policy is the core's to answer: its text, as it was loaded. */
+/* The policy is the core's to answer: its text, as it was loaded. The log has it a moment after it is in force. */
 static result policy_piece(struct core *c, const struct challenge *asked, json_t **ret)
 {
-    AUTO_BUF text = BUF(STORE_BLOB_MAX);
     AUTO_JSON *o = json_object();
-    TRY(store_read_blob(c->reader, BLOB_POLICY, policy_digest(c->policy), &text));
+    const struct span text = buf_span(&c->policy_text);
     if (asked->offset > text.n)
         return fail(E_bad_value);
-    TRY(json_put_b64url(o, "data", span_part(buf_span(&text), (size_t)asked->offset, DOCUMENT_PIECE_MAX)));
+    TRY(json_put_b64url(o, "data", span_part(text, (size_t)asked->offset, DOCUMENT_PIECE_MAX)));
     TRY(json_put_int(o, "offset", (int64_t)asked->offset));
     TRY(json_put_int(o, "total", (int64_t)text.n));
     *ret = json_incref(o);

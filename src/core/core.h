@@ -100,6 +100,7 @@ struct core {
     struct journal *journal;
     struct keycache *keys;
     struct policy *policy; /* NULL: none is loaded */
+    struct buf policy_text; /* its JWS, for verifiers */
     struct epoch_statement epoch;
     bool has_epoch;
     struct admin *loading; /* statements that the keeper judges now (admin.c) */

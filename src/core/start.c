@@ -208,6 +208,7 @@ void start_undo(struct core *c)
     store_close(c->store);
     keycache_free(c->keys);
     policy_free(c->policy);
+    buf_free(&c->policy_text);
     link_free(c->front);
     link_free(c->keeper);
     link_free(c->runner);

@@ -90,10 +90,13 @@ static void lift(struct core *c, const struct acknowledge *k)
 void statement_in_force(struct admin *a)
 {
     struct core *c = a->core;
+    struct buf text = c->policy_text; /* changes places with the new one's */
     switch (a->what) {
     case LOADED_POLICY:
         policy_free(c->policy);
         c->policy = policy_hold(a->policy);
+        c->policy_text = a->text;
+        a->text = text;
         attested_policy(c);
         break;
     case LOADED_EPOCH:
@@ -154,6 +157,12 @@ static result record_approval(struct admin *a)
     return record_put(&r, recorded, a->slot);
 }
 
+/* A policy's is the core's, once it is in force. */
+static struct span text_of(const struct admin *a)
+{
+    return buf_span(a->what == LOADED_POLICY ? &a->core->policy_text : &a->text);
+}
+
 result statement_record(struct admin *a)
 {
     static const enum blob_kind kinds[] = {
@@ -166,8 +175,8 @@ result statement_record(struct admin *a)
     if (e.type == ENTRY_ACKNOWLEDGE)
         TRY(span_copy_text(span_text(acknowledged_name(a->acknowledge.what)), e.acknowledge.what, sizeof e.acknowledge.what));
     TRY(record_new(a->core, &e, &r));
-    TRY(record_blob(r, kinds[a->what], &a->digest, buf_span(&a->text)));
+    TRY(record_blob(r, kinds[a->what], &a->digest, text_of(a)));
     if (a->what != LOADED_ACKNOWLEDGE)
-        TRY(record_state(r, a->what == LOADED_POLICY ? STATE_POLICY : STATE_EPOCH, buf_span(&a->text)));
+        TRY(record_state(r, a->what == LOADED_POLICY ? STATE_POLICY : STATE_EPOCH, text_of(a)));
     return record_put(&r, recorded, a->slot);
 }

@@ -173,6 +173,16 @@ void documents_take(struct subject *s, const result reply, const json_t *evidenc
     f->tried = true;
 }
 
+bool documents_retry(struct subject *s)
+{
+    bool any = false;
+    for (unsigned d = 0; d < DOCUMENTS; d++) {
+        any = any || s->document[d].tried;
+        s->document[d].tried = false;
+    }
+    return any;
+}
+
 static struct span view(const struct subject *s, enum challenge_document d)
 {
     const struct fetched *f = &s->document[d];

@@ -89,8 +89,7 @@ static result deliver(struct subject *s)
 
 void round_begin(struct subject *s)
 {
-    for (unsigned d = 0; d < DOCUMENTS; d++)
-        s->document[d].tried = false;
+    (void)documents_retry(s);
     s->again = false;
     s->round = s->row.id;
     result r = s->row.delivered ? challenge(s) : deliver(s);
@@ -111,12 +110,12 @@ static result delivered(struct subject *s)
 
 static result judge_or_again(struct subject *s)
 {
-    bool again = false;
-    const bool stale = clock_mono_ms() - s->challenged_ms > STALE_MS;
-    if (!stale)
+    bool again = clock_mono_ms() - s->challenged_ms > STALE_MS;
+    /* Another policy or approval may be in force since the evidence named one: what is gone from the broker is no fault of it. */
+    if (!again && !s->again)
+        again = documents_retry(s);
+    if (!again)
         TRY(judge_subject(s, &again));
-    else
-        again = true;
     if (again) {
         if (s->again)
             return fail(E_challenge_stale);

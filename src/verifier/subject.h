@@ -54,7 +54,7 @@ struct subject {
     int64_t challenged_ms; /* of clock_mono_ms: when it was sent, whatever happens to the clock since */
     uint8_t earlier[EARLIER][NONCE_SIZE];
     unsigned earlier_n;
-    bool again; /* this round's challenge was sent a second time */
+    bool again; /* this round's challenge was sent a second time, for one that stood on what didn't hold any more */
     struct evidence *evidence;
     struct fetched document[DOCUMENTS];
     enum challenge_document fetching;
@@ -102,6 +102,8 @@ MUST_USE result documents_ask(struct subject *s, bool *ret_asked);
 /* The answer to it. A broker that doesn't give a document is no failure here: the appraisal will say what is missing. */
 void documents_take(struct subject *s, const result reply, const json_t *evidence);
 struct appraisal_documents documents_view(const struct subject *s);
+/* Another try for what was asked for in vain; false where nothing was. */
+bool documents_retry(struct subject *s);
 
 /* judge.c: appraises, remembers, makes the result and the lease, within the turn's transaction; *ret_again: the challenge stands on
  * what is no longer known, a new one is needed. s->question stays NULL where nothing is to be sent. */

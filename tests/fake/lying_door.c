@@ -5,7 +5,7 @@
  *
  * FOLDER holds policy.jwk (the policy authority's key), lease.jwk, policy.jws, sebd.json and, once it is there, approval.json; the
  * door writes plan.json, cel, the last challenge.json and evidence.json, and appends what it got to `results`. Lies: ak_other
- * ak_unrestricted name_mismatch replay fork rollback cut nonce old crumbs slow quiet refuse. */
+ * ak_unrestricted name_mismatch replay fork rollback cut nonce old crumbs moves slow quiet refuse. */
 #include "config.h"
 
 #include "tests/fake/lying_chip.h"
@@ -47,6 +47,7 @@ struct door {
     uint64_t leaves, noted;
     int64_t grown_ms;
     unsigned slow; /* evidence of a slow one */
+    unsigned moves; /* of one that has the documents of each second evidence alone */
 };
 
 static const char *path_of(const struct door *d, const char *name, char text[512])
@@ -309,6 +310,7 @@ static void appraise_answer(struct door *d, const struct challenge *c, struct bu
     e->cel = sha256(buf_span(&d->cel));
     e->has_policy = true;
     e->policy = d->policy;
+    d->moves += lies(d, "moves");
     e->has_ima = lies(d, "slow");
     if (e->has_ima)
         e->ima_length = (uint64_t)DOCUMENT_PIECE_MAX * SLOW_PIECES * ++d->slow;
@@ -407,7 +409,7 @@ static result document_answer(struct door *d, const struct challenge *c, struct 
                         : c->document == DOCUMENT_POLICY   ? buf_span(&d->policy_text)
                         : c->document == DOCUMENT_APPROVAL ? buf_span(&d->approval_text)
                                                            : (struct span){ NULL, 0 };
-    if (!whole.n || c->offset > whole.n)
+    if (!whole.n || c->offset > whole.n || (lies(d, "moves") && d->moves % 2))
         return fail(E_not_found);
     TRY(json_put_b64url(o, "data", span_part(whole, (size_t)c->offset, lies(d, "crumbs") ? 16 : DOCUMENT_PIECE_MAX)));
     TRY(json_put_int(o, "offset", (int64_t)c->offset));
