@@ -22,3 +22,14 @@ check_PROGRAMS += tests/unit/test_fence_haproxy
 TESTS += tests/unit/test_fence_haproxy
 tests_unit_test_fence_haproxy_SOURCES = tests/unit/test_fence_haproxy.c tests/unit/check.h
 tests_unit_test_fence_haproxy_LDADD = $(TESTKEY_LIBS) $(SEBCTL_FENCE_LIBS)
+
+kubernetes_tests = tests/unit/test_target_kubernetes tests/unit/test_target_kubernetes_texts \
+	tests/unit/test_target_kubernetes_answers
+check_PROGRAMS += $(kubernetes_tests)
+TESTS += $(kubernetes_tests)
+tests_unit_test_target_kubernetes_SOURCES = tests/unit/test_target_kubernetes.c tests/unit/check.h
+tests_unit_test_target_kubernetes_LDADD = $(TARGET_LIBS)
+tests_unit_test_target_kubernetes_texts_SOURCES = tests/unit/test_target_kubernetes_texts.c tests/unit/check.h
+tests_unit_test_target_kubernetes_texts_LDADD = $(TARGET_LIBS)
+tests_unit_test_target_kubernetes_answers_SOURCES = tests/unit/test_target_kubernetes_answers.c tests/unit/check.h
+tests_unit_test_target_kubernetes_answers_LDADD = $(TARGET_LIBS)
