@@ -6,7 +6,7 @@ tests_unit_libauditworld_a_SOURCES = tests/unit/audit_world.c tests/unit/audit_w
 AUDIT_TEST_LIBS = tests/unit/libauditworld.a tests/unit/libpolicyworld.a $(TESTKEY_LIBS) libstore.a $(AUDIT_LIBS) $(SQLITE_LIBS)
 
 audit_tests = tests/unit/test_audit_lies tests/unit/test_audit_presented tests/unit/test_audit_tampered tests/unit/test_audit_flips \
-	tests/unit/test_audit_attested tests/unit/test_audit_keys tests/unit/test_audit_trace
+	tests/unit/test_audit_attested tests/unit/test_audit_keys tests/unit/test_audit_trace tests/unit/test_audit_cover
 check_PROGRAMS += $(audit_tests)
 TESTS += $(audit_tests)
 tests_unit_test_audit_lies_SOURCES = tests/unit/test_audit_lies.c
@@ -23,6 +23,8 @@ tests_unit_test_audit_keys_SOURCES = tests/unit/test_audit_keys.c
 tests_unit_test_audit_keys_LDADD = $(AUDIT_TEST_LIBS)
 tests_unit_test_audit_trace_SOURCES = tests/unit/test_audit_trace.c tests/unit/ek_maker.c tests/unit/ek_maker.h
 tests_unit_test_audit_trace_LDADD = $(AUDIT_TEST_LIBS)
+tests_unit_test_audit_cover_SOURCES = tests/unit/test_audit_cover.c tests/unit/cover_world.c tests/unit/cover_world.h
+tests_unit_test_audit_cover_LDADD = $(AUDIT_TEST_LIBS)
 
 TESTS += tests/int/auditing-by-hand
 EXTRA_DIST += tests/int/auditing-by-hand docs/auditing.md

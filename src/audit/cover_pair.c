@@ -88,6 +88,8 @@ enum answer { DONE, REFUSED, UNSURE };
 /* A session answers 101. What panicked, timed out or broke may have been stored all the same. */
 static enum answer answer_of(const struct kube_event *e)
 {
+    if (span_is(span_text(e->stage), "Panic"))
+        return UNSURE;
     if (e->code >= 400 && e->code < 500)
         return REFUSED;
     return (e->code >= 200 && e->code < 300) || e->code == 101 ? DONE : UNSURE;

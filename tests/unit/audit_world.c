@@ -126,13 +126,13 @@ void aw_change_new(struct audit_world *w, const char *cid, const char *id, const
 {
     static const char *const members[] = { "operation", "parameters", "resource", "target" };
     AUTO_JSON *c = json_deep_copy(w->policy.certificate_json), *q = json_deep_copy(w->policy.request_json);
-    json_t *contract = json_object_get(c, "contract");
     struct digest d;
     *ret = (struct aw_change){ .certificate_text = BUF(JWS_PAYLOAD_MAX),
         .request_text = BUF(JWS_PAYLOAD_MAX),
         .arena_c = BUF(JWS_TEXT_MAX),
         .arena_q = BUF(JWS_TEXT_MAX) };
     edit_by(c, certificate_edit);
+    const json_t *contract = json_object_get(c, "contract");
     put_text(c, "cid", cid);
     put_text(q, "id", id);
     must(is_ok(contract_state(contract, &d)) && is_ok(json_put_digest(c, "state", &d)), "state");
@@ -291,14 +291,48 @@ static void decide(struct audit_world *w, struct facts *f, struct decision_entry
     aw_text(code_name(refusal.code), d->code, sizeof d->code);
 }
 
+static struct live_facts live_of(const struct audit_world *w)
+{
+    const struct aw_target *t = w->target;
+    struct live_facts live = { .exists = true, .sha256 = sha256(SPAN(old_body)) };
+    if (!t) {
+        live.has_etag = true;
+        live.etag = "\"v1\"";
+        return live;
+    }
+    live.exists = t->exists;
+    live.uid = t->uid;
+    live.version = t->version;
+    live.fields_n = t->fields_n;
+    live.field = t->field;
+    return live;
+}
+
+/* As the core writes what was read. */
+static struct live_state state_of(const struct live_facts *live, uint64_t read)
+{
+    struct live_state s = {
+        .read = read, .exists = live->exists, .has_etag = live->has_etag, .sha256 = live->sha256, .length = sizeof old_body
+    };
+    aw_text(live->etag ? live->etag : "", s.etag, sizeof s.etag);
+    aw_text(live->uid ? live->uid : "", s.uid, sizeof s.uid);
+    aw_text(live->version ? live->version : "", s.version, sizeof s.version);
+    for (s.fields_n = 0; s.fields_n < live->fields_n; s.fields_n++)
+        s.field[s.fields_n] = live->field[s.fields_n];
+    return s;
+}
+
 struct entry aw_decision(struct audit_world *w, const struct aw_change *c, uint64_t read, bool used)
 {
-    struct target_facts target = { .kind = "http", .prefix = "https://docs.example/" };
-    struct live_facts live = { .exists = true, .has_etag = true, .etag = "\"v1\"", .sha256 = sha256(SPAN(old_body)) };
+    struct target_facts target = { .kind = w->target ? w->target->kind : "http",
+        .prefix = w->target ? w->target->prefix : "https://docs.example/" };
+    const bool has_body = c->certificate.contract.mutation.body.present;
+    struct live_facts live = live_of(w);
     struct target_mutation m = scope_mutation(&c->certificate.contract, NULL);
     struct entry e = { .type = ENTRY_DECISION, .time = w->now_ms };
     struct decision_entry *d = &e.decision;
     target.scope = target_scope(target.kind, target.prefix, &m);
+    target.secret = target_secret(target.kind, &m);
     *d = (struct decision_entry){ .agent = *pubkey_thumbprint(c->certificate.agent),
         .request = c->request.digest,
         .certificate = c->certificate.digest,
@@ -308,20 +342,20 @@ struct entry aw_decision(struct audit_world *w, const struct aw_change *c, uint6
         .policy_epoch = policy_epoch_of(w->in_force),
         .epoch = w->epoch.epoch,
         .has_target = true,
-        .has_body = true,
-        .body = sha256(SPAN(new_body)),
+        .has_body = has_body,
         .used = used,
         .has_attestation = w->has_attested,
         .attestation = w->attested.result,
         .has_live = read != NO_INDEX };
+    if (has_body)
+        d->body = sha256(SPAN(new_body));
     set_run(w, d->run);
     aw_text(c->request.id, d->request_id, sizeof d->request_id);
     aw_text(c->certificate.cid, d->cid, sizeof d->cid);
     aw_text(target.kind, d->target_kind, sizeof d->target_kind);
     aw_text(target.prefix, d->target_prefix, sizeof d->target_prefix);
-    d->live =
-        (struct live_state){ .read = read, .exists = true, .has_etag = true, .sha256 = live.sha256, .length = sizeof old_body };
-    aw_text(live.etag, d->live.etag, sizeof d->live.etag);
+    if (d->has_live)
+        d->live = state_of(&live, read);
     struct facts f = { .now_ms = w->now_ms,
         .domain = "prod.example",
         .policy = w->in_force,
@@ -330,18 +364,21 @@ struct entry aw_decision(struct audit_world *w, const struct aw_change *c, uint6
         .signers = verify_certificate(w->in_force, &c->certificate_jws),
         .request = &c->request,
         .pop = code_of(verify_request(&c->certificate, &c->request_jws)),
-        .has_body = true,
+        .has_body = has_body,
         .body = d->body,
-        .body_length = sizeof new_body,
+        .body_length = has_body ? (int64_t)sizeof new_body : 0,
         .target = &target,
         .attested = w->has_attested ? &w->attested : NULL,
         .certificates_from = w->certificates_from,
         .used = used,
         .live = read != NO_INDEX ? &live : NULL };
     decide(w, &f, d);
+    if (d->permitted && target_cache_s(target.kind))
+        d->accepted_until = d->exp + target_cache_s(target.kind);
     put_jws(w, BLOB_CERTIFICATE, &c->certificate_jws);
     put_jws(w, BLOB_REQUEST, &c->request_jws);
-    aw_blob(w, BLOB_BODY, &d->body, SPAN(new_body));
+    if (has_body)
+        aw_blob(w, BLOB_BODY, &d->body, SPAN(new_body));
     return e;
 }
 
@@ -465,11 +502,22 @@ static void pin(json_t *o, const char *name, const struct pubkey *k)
     must(json_object_set_new(o, name, json_pack("[o]", jwk)) == 0, name);
 }
 
+static void trust_target(json_t *o, const struct aw_target *t)
+{
+    put_text(json_object_get(o, "audiences"), t->name, t->audience);
+    if (t->issuer)
+        must(json_object_set_new(o, "issuers", json_pack("{s:s}", t->name, t->issuer)) == 0, "issuers");
+    if (t->mapping)
+        must(json_object_set_new(o, "mappings", json_pack("{s:s}", t->name, t->mapping)) == 0, "mappings");
+}
+
 void aw_trust(struct audit_world *w)
 {
     AUTO_BUF path = BUF(256), text = BUF(65536);
     AUTO_JSON *o = json_pack("{s:s,s:s,s:s,s:{s:s}}", "domain", "prod.example", "instance", "seb-1", "origin", AW_ORIGIN,
         "audiences", "docs", "documents");
+    if (w->target)
+        trust_target(o, w->target);
     pin(o, "mint", w->pin_mint ? w->keys.public(w->keys.ctx, ROLE_MINT) : NULL);
     pin(o, "verifiers", w->pin_verifier ? testkey_public(w->policy.verifier) : NULL);
     if (w->ek_roots)

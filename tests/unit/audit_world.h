@@ -46,7 +46,17 @@ struct aw_keys aw_soft_keys(struct aw_soft *s);
 /* Quoted from here on. */
 void aw_soft_pcr(struct aw_soft *s, unsigned pcr, const struct digest *value);
 
+/* Another target than the world's own HTTP service: what it is, and what a read finds there. */
+struct aw_target {
+    const char *name, *kind, *prefix, *audience, *issuer, *mapping; /* issuer and mapping: NULL where it has none */
+    bool exists;
+    const char *uid, *version;
+    unsigned fields_n;
+    const struct live_field *field;
+};
+
 struct audit_world {
+    const struct aw_target *target; /* of the changes to come; NULL: the HTTP service */
     struct world policy; /* keys and documents of authority, agent, policy */
     struct testkey *policy_key, *revocation_key;
     struct aw_keys keys;
