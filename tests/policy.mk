@@ -36,7 +36,7 @@ tests_unit_test_vectors_attested_LDADD = tests/unit/libvectors.a libattest.a $(B
 tests_unit_test_vectors_appraisals_SOURCES = tests/unit/test_vectors_appraisals.c
 tests_unit_test_vectors_appraisals_LDADD = tests/unit/libvectors.a libattest.a libmerkle.a $(BASE_LIBS)
 VECTORS = appraisals approvals bus canonical challenges checkpoints contracts credentials documents entries eventlogs hostile keys keystatements merkle quotes references signatures
-EXTRA_DIST += tests/vectors/check tests/vectors/generate.py tests/vectors/forms.py tests/vectors/hostile.py tests/vectors/p256.py \
+EXTRA_DIST += tests/vectors/check tests/vectors/generate.py tests/vectors/forms.py tests/vectors/hostile.py tests/vectors/objects.py tests/vectors/p256.py \
 	tests/vectors/appraisals.py tests/vectors/approvals.py tests/vectors/logs.py \
 	$(VECTORS:%=tests/vectors/%.json)
 

@@ -132,7 +132,7 @@ static void check_quotes(struct checks *c)
     }
 }
 
-static result claims_of(const json_t *v, struct buf *out)
+static result claims_of(const json_t *v, const struct pubkey *k, struct buf *out)
 {
     struct contract contract = { 0 };
     struct entry e;
@@ -140,11 +140,13 @@ static result claims_of(const json_t *v, struct buf *out)
     AUTO_JSON *target = json_object();
     TRY(contract_parse(span_text(vector_text(v, "contract")), &contract));
     TRY(entry_read(span_text(vector_text(v, "entry")), &e));
-    const char *live_etag = vector_text(v, "live_etag");
-    struct target_mutation m = scope_mutation(&contract, &(struct live_view){ live_etag, NULL, NULL });
+    const char *kind = vector_text(v, "kind");
     enum call_use use = span_is(span_text(vector_text(v, "use")), "read") ? CALL_READ : CALL_MUTATE;
-    TRY(target_plan("http", NULL, use, &m, &plan));
-    TRY(target_claims("http", use, &m, &plan, target));
+    const struct live_state *live = use == CALL_MUTATE && e.decision.has_live ? &e.decision.live : NULL;
+    const struct live_view view = { live ? live->etag : "", live ? live->uid : "", live ? live->version : "" };
+    struct target_mutation m = scope_mutation(&contract, &view);
+    TRY(target_plan(kind, NULL, use, &m, &plan));
+    TRY(target_claims(kind, use, &m, &plan, target));
     const struct digest *result_ = e.type == ENTRY_READ ? &e.read.attestation : &e.decision.attestation;
     char attestation[DIGEST_TEXT + 1];
     digest_text(result_, attestation);
@@ -157,9 +159,14 @@ static result claims_of(const json_t *v, struct buf *out)
         .leaf = merkle_leaf(span_text(vector_text(v, "entry"))),
         .iat = e.type == ENTRY_READ ? e.read.iat : e.decision.iat,
         .exp = e.type == ENTRY_READ ? e.read.exp : e.decision.exp,
+        .issuer = vector_text(v, "issuer"),
+        .key = *pubkey_thumbprint(k),
+        .groups = span_is(span_text(vector_text(v, "mapping")), "groups"),
         .target_claims = target,
     };
-    return mint_claims(&words, out);
+    result r = mint_claims(&words, out);
+    contract_free(&contract);
+    return r;
 }
 
 static void check_credentials(struct checks *c)
@@ -171,7 +178,7 @@ static void check_credentials(struct checks *c)
         AUTO_PUBKEY *k = vector_key(vector_text(v, "key"));
         AUTO_BUF claims = BUF(CREDENTIAL_TEXT_MAX), input = BUF(CREDENTIAL_TEXT_MAX), compact = BUF(CREDENTIAL_TEXT_MAX),
                  raw = BUF(SIGNATURE_SIZE);
-        check_code(c, claims_of(v, &claims), E_ok, vector_text(v, "name"));
+        check_code(c, claims_of(v, k, &claims), E_ok, vector_text(v, "name"));
         check_that(c, span_is(buf_span(&claims), vector_text(v, "claims")), "its claims");
         check_code(c, jws_signing_input(k, TYP_CREDENTIAL, buf_span(&claims), &input), E_ok, "its signing input");
         check_that(c, span_is(buf_span(&input), vector_text(v, "signing_input")), "is the one");

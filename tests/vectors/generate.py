@@ -4,6 +4,7 @@ import json
 import os
 import sys
 
+import objects
 import p256
 from appraisals import appraisals, challenges
 from approvals import approvals, event_logs, references
@@ -124,6 +125,7 @@ def documents():
                  core=digest(jcs({"certificate": digest(jcs(three)), "id": "request-2",
                                   "mutation": {m: CONTRACTS["delete"][m] for m in ("operation", "parameters", "resource", "target")}}))),
         document("policy", "policy", "seb-policy+jws", ["policy"], policy()),
+        document("policy for a cluster", "policy", "seb-policy+jws", ["policy"], objects.policy(policy())),
         document("epoch statement", "epoch", "seb-epoch+jws", ["revocation"], epoch()),
         document("attestation result", "result", "eat+jwt", ["verifier"], result()),
         document("acknowledgement of a log behind its anchor", "acknowledge", "seb-acknowledge+jws", ["policy"], acknowledge("rollback")),
@@ -146,7 +148,8 @@ def key_statements():
 
 
 def contracts():
-    return [{"name": n, "contract": canonical(c), "digest": digest(jcs(c)), "state": state(c)} for n, c in CONTRACTS.items()]
+    return [{"name": n, "contract": canonical(c), "digest": digest(jcs(c)), "state": state(c)}
+            for n, c in (CONTRACTS | objects.CONTRACTS).items()]
 
 
 def signatures():
@@ -196,7 +199,7 @@ def entries():
             "resource": "https://docs.example:8443/pages/index", "iat": NOW, "exp": NOW + 10, "mint_key": mint_key}
     permit = {**decision, "time": ms + 50, "live": live, "verdict": "permit", "iat": NOW, "exp": NOW + 10, "mint_key": mint_key}
     outcome = {"type": "outcome", "v": 1, "decision": 5, "leaf": b64url(leaf(jcs(permit)))}
-    return [
+    rows = [
         {"type": "start", "v": 1, "time": ms, "run": RUN, "domain": DOMAIN, "instance": INSTANCE, "program": "seb 0.1.0",
          "config": digest(b"{}"), "certificates_from": 0, "counter": 4, "head": 0,
          "measured": {"configuration": digest(b"{}"), "sebd": digest(b"sebd")},
@@ -226,6 +229,7 @@ def entries():
          "new": kids("verifier", "lease", "authority-0"), "statement": None},
         {"type": "stop", "v": 1, "time": ms + 200, "run": RUN},
     ]
+    return rows + objects.entries(decision, read, ms, len(rows))
 
 
 def log_entries():
@@ -281,16 +285,33 @@ def credential(name, use, c, entry_index):
         claims["if_none_match"] = "*"
     elif use == "mutate":
         claims["if_match"] = c["preconditions"].get("etag") or entry["live"]["etag"]
+    return {"name": name, "use": use, "kind": "http", "issuer": "", "mapping": "", "contract": canonical(c), "entry": canonical(entry),
+            "audience": "documents", "cid": "change-1", "domain": DOMAIN, "instance": INSTANCE,
+            "live_etag": (entry.get("live") or {}).get("etag", ""), "key": "mint", **signed(key, claims)}
+
+
+def signed(key, claims):
     si = signing_input(key, "JWT", jcs(claims))
-    return {"name": name, "use": use, "contract": canonical(c), "entry": canonical(entry), "audience": "documents", "cid": "change-1",
-            "domain": DOMAIN, "instance": INSTANCE, "live_etag": (entry.get("live") or {}).get("etag", ""), "key": "mint",
-            "claims": canonical(claims), "signing_input": si.decode(), "compact": si.decode() + "." + b64url(key.sign(si))}
+    return {"claims": canonical(claims), "signing_input": si.decode(), "compact": si.decode() + "." + b64url(key.sign(si))}
+
+
+def object_credential(name, use, mapping="extra"):
+    c, key = objects.CONTRACTS[name], KEYS["mint"]
+    entry = [e for e in entries() if e.get("resource") == objects.DEPLOYMENT or e.get("accepted_until")][use == "mutate"]
+    claims = objects.claims(use, c, entry, mapping, key, DOMAIN, INSTANCE)
+    return {"name": "%s: %s, %s" % (name, use, mapping), "use": use, "kind": "kubernetes", "issuer": objects.ISSUER, "mapping": mapping,
+            "contract": canonical(c), "entry": canonical(entry), "audience": objects.AUDIENCE, "cid": "change-3", "domain": DOMAIN,
+            "instance": INSTANCE, "live_etag": "", "key": "mint", **signed(key, claims)}
 
 
 def credentials():
     return [credential("put", "mutate", CONTRACTS["put"], 5), credential("create", "mutate", CONTRACTS["create"], 5),
             credential("delete", "mutate", CONTRACTS["delete"], 5), credential("by content", "mutate", CONTRACTS["by-content"], 5),
-            credential("read for drift", "read", CONTRACTS["put"], 4), credential("read to reconcile", "read", CONTRACTS["put"], 7)]
+            credential("read for drift", "read", CONTRACTS["put"], 4), credential("read to reconcile", "read", CONTRACTS["put"], 7),
+            *(object_credential(n, "mutate") for n in objects.CONTRACTS),
+            *(object_credential(n, "read") for n in ("patch an object", "scale", "evict a pod", "patch a Secret")),
+            object_credential("patch an object", "mutate", "groups"), object_credential("delete a namespace", "mutate", "groups"),
+            object_credential("create an object", "read", "groups")]
 
 
 def main():

@@ -102,6 +102,21 @@ CONTRACT = [
     ("preconditions.version", 1, "unknown_member"), ("resource", "x" * 1025, "too_long"), ("resource", "a\tb", "bad_value"),
     ("risk", "high", "too_long"), ("target", "a b", "bad_value"),
 ]
+OBJECT = [
+    ("parameters.fields", [], "bad_value"), ("parameters.fields", {}, "bad_type"),
+    ("parameters.fields.0", {"pointer": "/a", "sha256": digest(b"a")}, "bad_value"), ("parameters.fields.0.pointer", "a", "bad_value"),
+    ("parameters.fields.0.pointer", "/a~", "bad_value"), ("parameters.fields.0.pointer", "/a=1", "bad_value"),
+    ("parameters.fields.0.pointer", "/spec/paused", "bad_value"), ("parameters.fields.0.pointer", "/" + "x" * 256, "too_long"),
+    ("parameters.fields.0.value", "x" * 1023, "too_long"), ("parameters.fields.0.absent", True, "bad_value"),
+    ("parameters.fields.1.absent", False, "bad_value"), ("parameters.fields.1.absent", None, "missing_member"),
+    ("parameters.fields", [{"pointer": "/%d" % i, "value": i} for i in range(33)], "too_long"),
+    ("parameters.fields.0.zz", 1, "unknown_member"), ("parameters.field_manager", "a b", "bad_value"),
+    ("parameters.field_manager", "x" * 129, "too_long"), ("parameters.force", 1, "bad_type"), ("parameters.grace_s", 86401, "bad_value"),
+    ("parameters.propagation", "orphan", "bad_value"), ("preconditions.uid", "a/b", "bad_value"), ("preconditions.uid", "x" * 65, "too_long"),
+    ("preconditions.resource_version", 8123, "bad_type"), ("preconditions.absent", True, "bad_value"),
+    ("preconditions.fields", [], "bad_value"), ("constraints.dry_run", False, "bad_value"), ("constraints.dry_run", "yes", "bad_type"),
+    ("postconditions", {}, "missing_member"), ("postconditions.uid", "a", "unknown_member"), ("postconditions.fields", [], "bad_value"),
+]
 REQUEST = [
     ("certificate", "abc", "bad_value"), ("id", "x" * 65, "too_long"), ("wait_ms", 60001, "bad_value"), ("wait_ms", -1, "bad_value"),
     ("iat", -1, "bad_value"), ("mutation.risk", "L0", "unknown_member"), ("mutation.target", None, "missing_member"),
@@ -112,7 +127,8 @@ POLICY = [
     ("authorities.0.admit.0.resources.0", {"exact": "a", "prefix": "a/"}, "bad_value"), ("body_bytes", 32769, "bad_value"),
     ("credential_s", 61, "bad_value"), ("freezes.0.until", 1, "bad_value"), ("policy_epoch", 0, "bad_value"),
     ("request_age_s", 3601, "bad_value"), ("signatures.L3", 0, "bad_value"), ("signatures.L6", 1, "unknown_member"),
-    ("validity_s", 86401, "bad_value"), ("version_from", "L6", "bad_value"), ("attestation", "none", "unknown_member"),
+    ("validity_s", 86401, "bad_value"), ("version_from", "L6", "bad_value"), ("attestation", "none", "unknown_member"), ("secrets", "fenced", "bad_value"),
+    ("secrets", True, "bad_type"),
     ("hsm.serial", "x" * 17, "too_long"), ("verifiers", [], "bad_value"), ("verifiers.0.lease.crv", "P-384", "bad_key"),
     ("approval.needed", 2, "bad_value"), ("approval.countersigners", {}, "bad_type"),
 ]
@@ -135,6 +151,16 @@ def entry_texts(entries):
              ("a member missing", changed(of["epoch"], "epoch", None)), ("a member twice", of["stop"].replace("{", '{"v":1,', 1)),
              ("a permit that names a rule", changed([e for e in entries if e["permit"]][0]["entry"], "rule", "sig")),
              ("nothing", ""), ("an array", "[]")]
+    permit = [e for e in entries if e["permit"]][-1]["entry"]
+    texts += [("a credential that no cache takes longer", changed(permit, "accepted_until", json.loads(permit)["exp"])),
+              ("a field's digest that is none", changed(permit, "live.fields.0", "abc")), ("no findings", changed(permit, "live.fields", [])),
+              ("more findings than fields", changed(permit, "live.fields", [None] * 65)),
+              ("a version that is a number", changed(permit, "live.resource_version", 8123)),
+              ("findings where nothing is", changed(changed(permit, "live.exists", False), "live.uid", None))]
+    refused = [e["entry"] for e in entries if "causes" in e["entry"]][0]
+    texts += [("no causes", changed(refused, "causes", [])), ("a cause of another form", changed(refused, "causes.0.code", "x")),
+              ("nine causes", changed(refused, "causes", [{"field": "a"}] * 9)),
+              ("a cause's text of 257 bytes", changed(refused, "causes.0.field", "x" * 257))]
     return [row("entry", name, "bad_entry", text) for name, text in texts]
 
 
@@ -158,6 +184,8 @@ def hostile(documents, contracts, frames_, entries, checkpoints, quotes, compact
     of = {d["kind"]: d for d in reversed(documents)}
     es256 = {"payload": of["policy"]["jws"]["payload"], **of["policy"]["jws"]["signatures"][0]}
     rows = json_texts() + jws_texts(es256) + compact_texts(compact) + document_texts("contract", contracts[0]["contract"], CONTRACT)
+    one = [c["contract"] for c in contracts if "postconditions" in c["contract"]][0]
+    rows += [row("contract", "%s: %s" % (path, json.dumps(value)[:40]), error, changed(one, path, value)) for path, value, error in OBJECT]
     for kind, members in (("certificate", CERTIFICATE), ("request", REQUEST), ("policy", POLICY), ("epoch", EPOCH)):
         rows += document_texts(kind, of[kind]["payload"], members)
     payload = changed(changed(of["certificate"]["payload"], "ext", {"note": 1}), "crit", ["note"])
