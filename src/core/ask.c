@@ -1,5 +1,4 @@
-/* What the stages wait for: entries on their way into the log, credentials from the keeper, answers of the runner; and live state,
- * read with a credential of its own. */
+/* What the stages wait for: entries on their way into the log, credentials from the keeper, answers of the runner. */
 #include "config.h"
 
 #include "core/core.h"
@@ -93,13 +92,16 @@ enum stage_id mint_ask(struct core *c, struct work *w, uint64_t index, enum stag
 {
     AUTO_BUF fields = BUF(LINK_PACKET_MAX - 64);
     struct mint_message m = { .index = index, .certificate = w->certificate_parts, .body = { NULL, 0 } };
-    if (index == w->decision_index)
+    int64_t calls = 1;
+    if (index == w->decision_index) {
         m.body = w->body;
+        calls += w->certificate.contract.dry_run;
+    }
     work_renumber(c, w);
     w->mint_code = E_ok;
     w->answer = (struct answer_message){ .phase = ANSWER_NONE, .code = E_no_answer };
     w->resume = then;
-    work_due_in(c, w, (w->target ? w->target->timeout_ms : 0) + ANSWER_SLACK_MS);
+    work_due_in(c, w, calls * (w->target ? w->target->timeout_ms : 0) + ANSWER_SLACK_MS);
     result r = mint_put(&fields, &m);
     if (is_ok(r))
         r = link_send(c->keeper, MESSAGE_MINT, w->id, buf_span(&fields));
@@ -116,25 +118,4 @@ enum stage_id stage_read(struct core *c, struct work *w)
 enum stage_id stage_read_call(struct core *c, struct work *w)
 {
     return mint_ask(c, w, w->read_index, STAGE_DECIDE);
-}
-
-enum seb_code live_state_take(struct work *w)
-{
-    if (w->mint_code != E_ok)
-        return w->mint_code;
-    struct live_state live = { .read = w->read_index };
-    if (w->answer.phase != ANSWER_WHOLE || !is_ok(target_read_meaning(w->target->kind, w->answer.http_status, &live.exists)))
-        return E_read_failed;
-    if (live.exists) {
-        if (!w->answer.has_body)
-            return w->answer.code != E_ok ? (enum seb_code)w->answer.code : E_read_failed;
-        live.sha256 = w->answer.body_sha256;
-        live.length = (int64_t)w->answer.body_length;
-        live.has_etag = w->answer.has_etag;
-        if (!is_ok(span_copy_text(span_text(w->answer_etag), live.etag, sizeof live.etag)))
-            return E_read_failed;
-    }
-    w->live = live;
-    w->has_live = true;
-    return E_ok;
 }

@@ -170,15 +170,6 @@ static void from_keeper(struct core *c, const struct message *m)
     }
 }
 
-/* RFC 9110 section 8.8.3: visible ASCII. What isn't compares with nothing, and is as good as none. */
-static bool is_etag(struct span s)
-{
-    bool visible = s.n > 0 && s.n <= ETAG_LEN;
-    for (size_t i = 0; visible && i < s.n; i++)
-        visible = s.p[i] > 0x20 && s.p[i] < 0x7f;
-    return visible;
-}
-
 static void from_runner(struct core *c, const struct message *m)
 {
     struct answer_message answer;
@@ -186,10 +177,7 @@ static void from_runner(struct core *c, const struct message *m)
     struct work *w = work_of_call(c, m->slot);
     if (!w)
         return;
-    w->answer = answer;
-    w->answer.has_etag = answer.has_etag && is_etag(answer.etag);
-    must("an ETag", span_copy_text(w->answer.has_etag ? answer.etag : span_text(""), w->answer_etag, sizeof w->answer_etag));
-    w->answer.etag = span_text(w->answer_etag);
+    must("the runner's ANSWER", answer_take(w, &answer));
     work_go(c, w, w->resume);
 }
 

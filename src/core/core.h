@@ -52,6 +52,10 @@ struct agent { /* bounds of one agent key */
     UT_hash_handle hh;
 };
 
+struct said { /* what an answer says in words, each "" where it doesn't */
+    char etag[ETAG_LEN + 1], uid[VERSION_MAX + 1], version[VERSION_MAX + 1], reason[REASON_MAX + 1], causes[CAUSES_MAX + 1];
+};
+
 struct work {
     uint64_t id; /* slot towards keeper and runner */
     enum stage_id stage, resume; /* where it is; where it goes on when what it waits for came */
@@ -78,8 +82,8 @@ struct work {
     struct decision_entry decision;
     bool reserved; /* holds its cid in core's table */
 
-    struct answer_message answer; /* the runner's, etag in answer_etag */
-    char answer_etag[ETAG_LEN + 1];
+    struct answer_message answer; /* the runner's; its texts in `said` */
+    struct said said;
     enum seb_code mint_code; /* the keeper's, where it refused */
     struct outcome_entry outcome;
     int64_t horizon_ms; /* UTC: before it nothing is concluded from unchanged state */
@@ -167,18 +171,22 @@ enum stage_id stage_call(struct core *c, struct work *w);
 MUST_USE result blob_jws(struct core *c, enum blob_kind kind, const struct digest *d, const struct jws *j);
 /* outcome.c: what became of it. */
 enum stage_id stage_outcome(struct core *c, struct work *w);
+enum stage_id stage_close(struct core *c, struct work *w);
+void outcome_conclude(struct work *w, enum outcome_result result_, enum outcome_evidence evidence, bool final);
+/* reconcile.c: an open outcome, by looks at the target. */
 enum stage_id stage_settle(struct core *c, struct work *w);
 enum stage_id stage_look(struct core *c, struct work *w);
 enum stage_id stage_look_call(struct core *c, struct work *w);
 enum stage_id stage_conclude(struct core *c, struct work *w);
-enum stage_id stage_close(struct core *c, struct work *w);
 /* ask.c: what both wait for. Adds the read entry and waits until the keeper has it; asks the keeper to mint for an entry. */
 enum stage_id stage_read(struct core *c, struct work *w);
 enum stage_id stage_read_call(struct core *c, struct work *w);
 enum stage_id read_entry_add(struct core *c, struct work *w, enum read_purpose purpose, enum stage_id then);
 enum stage_id wait_until(struct core *c, struct work *w, const struct ticket *t, enum stage_id then); /* index and until of t */
-enum seb_code live_state_take(struct work *w); /* the read's answer as live state, or why there is none */
 enum stage_id mint_ask(struct core *c, struct work *w, uint64_t index, enum stage_id then);
+/* answer.c: the runner's word. Takes it, each text only where an entry could hold it. */
+MUST_USE result answer_take(struct work *w, const struct answer_message *m);
+enum seb_code live_state_take(struct work *w); /* the read's answer as live state, or why there is none */
 /* recover.c: every stored decision without an outcome becomes a work in STAGE_SETTLE. */
 MUST_USE result recover_open(struct core *c);
 /* reply.c: composes and sends; slot may be gone at the front, which then drops it. */

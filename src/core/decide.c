@@ -80,7 +80,9 @@ static result permit_record(struct core *c, struct work *w)
     w->decision.iat = permit_iat(w->permit);
     w->decision.exp = permit_exp(w->permit);
     w->decision.mint_key = c->key[ROLE_MINT].kid;
-    w->horizon_ms = w->decision.exp * 1000 + w->target->settle_ms;
+    int64_t cache_s = target_cache_s(w->target->kind);
+    w->decision.accepted_until = cache_s ? w->decision.exp + cache_s : 0;
+    w->horizon_ms = (w->decision.exp + cache_s) * 1000 + w->target->settle_ms;
     return decision_write(c, w);
 }
 

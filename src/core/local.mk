@@ -3,7 +3,7 @@ pkglibexec_PROGRAMS += seb-core
 seb_core_SOURCES = \
 	src/child/child.c src/child/child.h \
 	src/core/core.c src/core/core.h src/core/loop.h \
-	src/core/admin.c src/core/ask.c src/core/decide.c src/core/noise.c src/core/outcome.c src/core/recover.c \
+	src/core/admin.c src/core/answer.c src/core/ask.c src/core/decide.c src/core/noise.c src/core/outcome.c src/core/reconcile.c src/core/recover.c \
 	src/core/reply.c src/core/request.c src/core/stages.c src/core/start.c \
 	src/core/timers.c src/core/work.c \
 	src/core/admin.h src/core/attest.c src/core/attest.h src/core/attested.c src/core/documents.c \

@@ -1,15 +1,11 @@
-/* What became of a call, and on what evidence. An open outcome is reconciled by looking at the target; nothing is retried, and "not
- * applied" is concluded only from a look that began when the call could no longer land. */
+/* What became of a call, and on what evidence. Nothing is retried. */
 #include "config.h"
 
-#include "base/clock.h"
 #include "core/core.h"
 
-#define LOOK_FIRST_MS 250
-#define LOOK_SLOWEST_MS 5000
-#define HORIZON_SLACK_MS 10
+#define AGAIN_MS 250
 
-static void conclude(struct work *w, enum outcome_result result_, enum outcome_evidence evidence, bool final)
+void outcome_conclude(struct work *w, enum outcome_result result_, enum outcome_evidence evidence, bool final)
 {
     w->outcome.result = result_;
     w->outcome.evidence = evidence;
@@ -21,38 +17,55 @@ static result code_set(struct work *w, enum seb_code code)
     return span_copy_text(span_text(code_name(code)), w->outcome.code, sizeof w->outcome.code);
 }
 
+/* What an answer says in the target's own words; of a dry run that held the call back too. */
+static result say(struct work *w)
+{
+    struct outcome_entry *o = &w->outcome;
+    o->http_status = w->answer.http_status;
+    o->has_etag = w->answer.has_etag;
+    TRY(span_copy(SPAN(w->said.etag), o->etag, sizeof o->etag));
+    TRY(span_copy(SPAN(w->said.version), o->version, sizeof o->version));
+    TRY(span_copy(SPAN(w->said.reason), o->reason, sizeof o->reason));
+    return span_copy(SPAN(w->said.causes), o->causes, sizeof o->causes);
+}
+
+static result from_response(struct work *w)
+{
+    TRY(say(w));
+    enum seb_code why = target_rejection(w->target->kind, w->answer.http_status);
+    switch (target_meaning(w->target->kind, w->answer.http_status)) {
+    case MEANS_APPLIED:
+        outcome_conclude(w, RESULT_APPLIED, EVIDENCE_RESPONSE, true);
+        break;
+    case MEANS_REJECTED:
+        outcome_conclude(w, RESULT_REJECTED, EVIDENCE_RESPONSE, true);
+        break;
+    case MEANS_OPEN:
+        outcome_conclude(w, RESULT_OPEN, EVIDENCE_RESPONSE, false);
+        break;
+    }
+    return why != E_ok ? code_set(w, why) : OK;
+}
+
 /* The call's own answer. */
 static result from_answer(struct work *w)
 {
     const struct answer_message *a = &w->answer;
     w->outcome = (struct outcome_entry){ .decision = w->decision_index, .leaf = w->leaf, .read = NO_INDEX };
     if (w->mint_code != E_ok) {
-        conclude(w, RESULT_FAILED, EVIDENCE_MINT_REFUSED, true);
+        outcome_conclude(w, RESULT_FAILED, EVIDENCE_MINT_REFUSED, true);
         return code_set(w, w->mint_code);
     }
     if (a->phase == ANSWER_NEVER_SENT) {
-        conclude(w, RESULT_FAILED, EVIDENCE_NEVER_SENT, true);
+        outcome_conclude(w, RESULT_FAILED, EVIDENCE_NEVER_SENT, true);
+        TRY(say(w));
         return code_set(w, a->code != E_ok ? (enum seb_code)a->code : E_not_sent);
     }
     if (a->phase == ANSWER_NONE) {
-        conclude(w, RESULT_OPEN, EVIDENCE_NONE, false);
+        outcome_conclude(w, RESULT_OPEN, EVIDENCE_NONE, false);
         return code_set(w, a->code != E_ok ? (enum seb_code)a->code : E_no_answer);
     }
-    w->outcome.http_status = a->http_status;
-    w->outcome.has_etag = a->has_etag;
-    TRY(span_copy_text(span_text(w->answer_etag), w->outcome.etag, sizeof w->outcome.etag));
-    switch (target_meaning(w->target->kind, a->http_status)) {
-    case MEANS_APPLIED:
-        conclude(w, RESULT_APPLIED, EVIDENCE_RESPONSE, true);
-        break;
-    case MEANS_REJECTED:
-        conclude(w, RESULT_REJECTED, EVIDENCE_RESPONSE, true);
-        break;
-    case MEANS_OPEN:
-        conclude(w, RESULT_OPEN, EVIDENCE_RESPONSE, false);
-        break;
-    }
-    return OK;
+    return from_response(w);
 }
 
 static result outcome_write(struct core *c, struct work *w)
@@ -77,81 +90,12 @@ enum stage_id stage_outcome(struct core *c, struct work *w)
     if (is_ok(r))
         r = outcome_write(c, w);
     if (!is_ok(r)) { /* the batch is full, or memory is short: the outcome is known, and is written as soon as it can be */
-        work_due_in(c, w, LOOK_FIRST_MS);
+        work_due_in(c, w, AGAIN_MS);
         w->resume = STAGE_OUTCOME;
         return STAGE_WAIT;
     }
     return wait_until(
         c, w, &(struct ticket){ .index = w->outcome_index, .until = UNTIL_SIGNED }, w->outcome.final ? STAGE_CLOSE : STAGE_SETTLE);
-}
-
-enum stage_id stage_settle(struct core *c, struct work *w)
-{
-    int64_t wait = (int64_t)LOOK_FIRST_MS << (w->tries < 5 ? w->tries : 5);
-    int64_t rest = w->horizon_ms - clock_utc_ms() + HORIZON_SLACK_MS;
-    if (wait > LOOK_SLOWEST_MS)
-        wait = LOOK_SLOWEST_MS;
-    if (rest > 0 && rest < wait)
-        wait = rest;
-    w->tries++;
-    w->resume = STAGE_LOOK;
-    work_due_in(c, w, wait);
-    return STAGE_WAIT;
-}
-
-enum stage_id stage_look(struct core *c, struct work *w)
-{
-    enum seb_code obstacle = core_obstacle(c);
-    if (!w->target || (obstacle != E_ok && obstacle != E_quote_stale))
-        return STAGE_SETTLE;
-    return read_entry_add(c, w, READ_RECONCILE, STAGE_LOOK_CALL);
-}
-
-enum stage_id stage_look_call(struct core *c, struct work *w)
-{
-    w->look_ms = clock_utc_ms();
-    return mint_ask(c, w, w->read_index, STAGE_CONCLUDE);
-}
-
-/* Whether the target holds what was asked for, and didn't before. */
-static bool is_as_asked(const struct work *w, const struct live_state *before)
-{
-    const struct body_ref *body = &w->certificate.contract.mutation.body;
-    if (!body->present)
-        return !w->live.exists;
-    return w->live.exists && digest_equal(&w->live.sha256, &body->sha256) &&
-           (!before->exists || !span_equal(span_text(before->etag), span_text(w->live.etag)));
-}
-
-static bool is_as_before(const struct work *w, const struct live_state *before)
-{
-    if (w->live.exists != before->exists)
-        return false;
-    return !before->exists ||
-           (span_equal(span_text(before->etag), span_text(w->live.etag)) && digest_equal(&before->sha256, &w->live.sha256));
-}
-
-enum stage_id stage_conclude(struct core *c, struct work *w)
-{
-    const struct live_state *before = &w->decision.live;
-    if (live_state_take(w) != E_ok)
-        return STAGE_SETTLE;
-    bool over = w->look_ms >= w->horizon_ms;
-    struct outcome_entry o = {
-        .decision = w->decision_index, .leaf = w->leaf, .read = w->read_index, .has_etag = w->live.has_etag
-    };
-    if (!is_ok(span_copy_text(span_text(w->live.etag), o.etag, sizeof o.etag)))
-        return STAGE_SETTLE;
-    w->outcome = o;
-    if (is_as_asked(w, before))
-        conclude(w, RESULT_APPLIED, EVIDENCE_STATE, true);
-    else if (over && is_as_before(w, before))
-        conclude(w, RESULT_NOT_APPLIED, EVIDENCE_STATE_UNCHANGED, true);
-    else if (over)
-        conclude(w, RESULT_OPEN, EVIDENCE_STATE_OTHER, true);
-    else
-        return STAGE_SETTLE;
-    return STAGE_OUTCOME;
 }
 
 enum stage_id stage_close(struct core *c, struct work *w)

@@ -208,6 +208,11 @@ static result http_read_meaning(uint32_t status, bool *ret_exists)
     return OK;
 }
 
+static bool http_removes(const struct target_mutation *m)
+{
+    return !m->has_body;
+}
+
 const struct target_kind target_http = {
     .name = "http",
     .scope = http_scope,
@@ -217,4 +222,5 @@ const struct target_kind target_http = {
     .claims = http_claims,
     .meaning = http_meaning,
     .read_meaning = http_read_meaning,
+    .removes = http_removes,
 };

@@ -14,6 +14,8 @@ struct target_kind {
     result (*claims)(enum call_use use, const struct target_mutation *m, const struct call_plan *plan, json_t *claims);
     enum call_meaning (*meaning)(uint32_t status);
     result (*read_meaning)(uint32_t status, bool *ret_exists);
+    bool (*removes)(const struct target_mutation *m);
+    enum seb_code (*rejection)(uint32_t status); /* NULL: nothing more is known */
     /* Of a kind that keeps bodies; else NULL, and false or 0. */
     bool keeps_body, audited; /* audited: the target keeps an audit log, in which a call is known by an id of ours */
     int64_t cache_s;

@@ -150,6 +150,20 @@ static result kubernetes_read_meaning(uint32_t status, bool *ret_exists)
     return OK;
 }
 
+/* 409 is the API server's word for each of a write's preconditions: another resourceVersion or uid, a name that is taken, a field
+ * that another manager owns. */
+static enum seb_code kubernetes_rejection(uint32_t status)
+{
+    return status == 409 ? E_state_drifted : E_ok;
+}
+
+static bool kubernetes_removes(const struct target_mutation *m)
+{
+    struct kubernetes_path p;
+    const struct kubernetes_form *f = kubernetes_path_read(span_text(m->resource), &p) ? kubernetes_form_of(m, &p) : NULL;
+    return f && f->deletes;
+}
+
 const struct target_kind target_kubernetes = {
     .name = "kubernetes",
     .scope = kubernetes_scope,
@@ -159,6 +173,8 @@ const struct target_kind target_kubernetes = {
     .claims = kubernetes_claims,
     .meaning = kubernetes_meaning,
     .read_meaning = kubernetes_read_meaning,
+    .removes = kubernetes_removes,
+    .rejection = kubernetes_rejection,
     .keeps_body = true,
     .audited = true,
     .cache_s = 10, /* k8s.io/apiserver: an authenticated token is cached for ten seconds, whatever its end */

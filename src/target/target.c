@@ -61,6 +61,18 @@ enum call_meaning target_meaning(const char *kind, uint32_t status)
     return k ? k->meaning(status) : MEANS_OPEN;
 }
 
+enum seb_code target_rejection(const char *kind, uint32_t status)
+{
+    const struct target_kind *k = kind_named(kind);
+    return k && k->rejection && k->meaning(status) == MEANS_REJECTED ? k->rejection(status) : E_ok;
+}
+
+bool target_removes(const char *kind, const struct target_mutation *m)
+{
+    const struct target_kind *k = kind_named(kind);
+    return k && k->removes(m);
+}
+
 result target_read_meaning(const char *kind, uint32_t status, bool *ret_exists)
 {
     const struct target_kind *k = kind_named(kind);
