@@ -1,238 +1,40 @@
 #include <config.h>
 
 #include "base/clock.h"
-#include "base/digest.h"
-#include "fence/files.h"
-#include "fence/runtime.h"
-#include "sab/fence_trust.h"
+#include "sab/fence.h"
 #include "sab/sab.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#define MAP_MAX (256 * 1024)
 
 static const char help[] =
-    "usage: sab fence allow --socket HAPROXY_SOCKET --map FILE KID --result JWT --verifier JWK\n"
-    "                       [--evidence FILE --attestation JWK [--policy JWK]]\n"
-    "       sab fence allow --socket HAPROXY_SOCKET --map FILE KID --unattested\n"
-    "       sab fence retire --socket HAPROXY_SOCKET --map FILE KID\n"
-    "       sab fence list --socket HAPROXY_SOCKET --map FILE\n"
-    "Says at an HAProxy fence which mint keys may mint. KID is the key's RFC 7638 thumbprint. A key retired is refused from this\n"
-    "moment on, and stays so over reloads: the map file is written first, then the running process told, then asked.\n"
+    "usage: sab fence allow FENCE KID --result JWT --verifier JWK [--evidence FILE --attestation JWK [--policy JWK]]\n"
+    "       sab fence allow FENCE KID --unattested\n"
+    "       sab fence retire FENCE KID\n"
+    "       sab fence list FENCE\n"
+    "Says at a fence which mint keys may mint. KID is the key's RFC 7638 thumbprint. FENCE is one of\n"
+    "    --socket HAPROXY_SOCKET --map FILE         HAProxy's; FILE as haproxy.cfg names it\n"
+    "    --kubeconfig FILE [--context NAME]         a cluster's: ConfigMap mint-keys in namespace seb-system\n"
+    "A key retired is refused from this moment on. At HAProxy it stays so over reloads: the map file is written first, then the\n"
+    "running process told, then asked. In a cluster the ConfigMap is changed upon the version that was read, then read back.\n"
     "A key is allowed because a verifier's result of now names it; with the evidence, also because the attestation key certifies "
     "it\n"
-    "(and, with the policy key, because approval and lease bind it): then mint-KID.pem is written beside the map where it is "
-    "missing.\n"
-    "--unattested does without, on nobody's word but yours. FILE is named as haproxy.cfg names it.\n"
-    "list says what holds now, and whether the file says the same (exit code 1 if not).\n"
+    "(and, with the policy key, because approval and lease bind it): then mint-KID.pem is written beside HAProxy's map where it "
+    "is\n"
+    "missing. --unattested does without, on nobody's word but yours.\n"
+    "list says what holds now, and whether HAProxy's file says the same (exit code 1 if not).\n"
     "Exit codes: 0 done, 1 failed (what was done is said), 2 the command line is wrong.\n";
 
-enum action { ACTION_LIST, ACTION_ALLOW, ACTION_RETIRE };
-static const char *const states[] = { NULL, "allowed", "retired" };
-
-struct order {
-    enum action action;
-    const char *socket, *map, *kid;
-    struct digest digest; /* kid, read */
-    bool unattested;
-    struct fence_trust_args trust; /* its files */
-};
-
-static int say(const char *what, result r)
+int fence_say(const char *what, result r)
 {
     char text[256];
     fprintf(stderr, "sab fence: %s: %s\n", what, result_text(r, text, sizeof text));
     return EXIT_FAILURE;
 }
 
-static result fail_errno(void)
-{
-    return fail_foreign(E_io, FOREIGN_ERRNO, (uint32_t)errno);
-}
-
-/* A line without its end; false at the end of the text. */
-static bool next_line(struct span *text, struct span *ret)
-{
-    if (!text->n)
-        return false;
-    size_t n = span_find(*text, 0, '\n');
-    *ret = span_part(*text, 0, n);
-    *text = span_part(*text, n < text->n ? n + 1 : n, text->n);
-    return true;
-}
-
-static struct span next_word(struct span *line)
-{
-    size_t from = 0;
-    while (from < line->n && line->p[from] == ' ')
-        from++;
-    size_t to = span_find(*line, from, ' ');
-    struct span word = span_part(*line, from, to - from);
-    *line = span_part(*line, to, line->n);
-    return word;
-}
-
-/* A row of the map, "<kid> <state>"; empty where the line is none. */
-struct row {
-    struct span kid, state;
-};
-static struct row row_of(struct span line)
-{
-    struct row row = { .kid = next_word(&line) };
-    row.state = next_word(&line);
-    return row.kid.n && row.kid.p[0] != '#' ? row : (struct row){ 0 };
-}
-
-/* What the running process answers to show map: "0x55… <kid> <state>". */
-static struct row shown_row(struct span line)
-{
-    next_word(&line);
-    return row_of(line);
-}
-
-/* The map's text with the key's rows taken out and one put in. */
-static result map_changed(struct span text, const struct order *o, struct buf *out)
-{
-    struct span line;
-    while (next_line(&text, &line)) {
-        if (span_is(row_of(line).kid, o->kid))
-            continue;
-        TRY(buf_put(out, line));
-        TRY(buf_text(out, "\n"));
-    }
-    return buf_printf(out, "%s %s\n", o->kid, states[o->action]);
-}
-
-/* One writer at a time: the lock is on the folder, since the file itself is replaced. The caller closes. */
-static result map_lock(const char *map, int *ret_fd)
-{
-    AUTO_FREE char *copy = NULL;
-    TRY(span_dup_text(span_text(map), &copy));
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return fail_errno();
-    if (flock(fd, LOCK_EX)) {
-        result r = fail_errno();
-        close(fd);
-        return r;
-    }
-    *ret_fd = fd;
-    return OK;
-}
-
-static result map_write(const struct order *o)
-{
-    AUTO_BUF text = BUF(MAP_MAX), changed = BUF(MAP_MAX);
-    struct stat st;
-    TRY(file_read(o->map, MAP_MAX, &text));
-    if (stat(o->map, &st))
-        return fail_errno();
-    TRY(map_changed(buf_span(&text), o, &changed));
-    return file_write(o->map, buf_span(&changed), st.st_mode & 0777, true);
-}
-
-static result map_show(const struct order *o, struct buf *out)
-{
-    AUTO_BUF command = BUF(1024);
-    TRY(buf_printf(&command, "show map %s", o->map));
-    TRY(runtime_ask(o->socket, buf_span(&command), out));
-    /* An answer that isn't rows is a complaint: no such map, or no permission. */
-    struct span text = buf_span(out), line;
-    while (next_line(&text, &line))
-        if (line.n && !span_is(span_part(line, 0, 2), "0x"))
-            return fail(E_not_found);
-    return OK;
-}
-
-/* How many rows of the running map are the key's, and whether all of them say `state`. */
-static unsigned rows_of(struct span shown, const char *kid, const char *state, bool *ret_all)
-{
-    struct span line;
-    unsigned n = 0;
-    *ret_all = true;
-    while (next_line(&shown, &line)) {
-        struct row row = shown_row(line);
-        if (!span_is(row.kid, kid))
-            continue;
-        n++;
-        *ret_all = *ret_all && span_is(row.state, state);
-    }
-    return n;
-}
-
-static result tell(const struct order *o, const char *verb)
-{
-    AUTO_BUF command = BUF(1024), answer = BUF(RUNTIME_ANSWER_MAX);
-    TRY(buf_printf(&command, "%s map %s %s %s", verb, o->map, o->kid, states[o->action]));
-    return runtime_ask(o->socket, buf_span(&command), &answer); /* what it says is not believed: the map is read back */
-}
-
-static result running_change(const struct order *o)
-{
-    AUTO_BUF before = BUF(RUNTIME_ANSWER_MAX), after = BUF(RUNTIME_ANSWER_MAX);
-    bool all;
-    TRY(map_show(o, &before));
-    unsigned n = rows_of(buf_span(&before), o->kid, states[o->action], &all);
-    if (n == 0)
-        TRY(tell(o, "add"));
-    else if (!all)
-        TRY(tell(o, "set"));
-    TRY(map_show(o, &after));
-    n = rows_of(buf_span(&after), o->kid, states[o->action], &all);
-    return n > 0 && all ? OK : fail(E_io);
-}
-
-static int change(const struct order *o)
-{
-    int lock = -1;
-    result r = map_lock(o->map, &lock);
-    if (!is_ok(r))
-        return say(o->map, r);
-    /* The file first: a reload between the two steps then reads what is wanted. */
-    result file = map_write(o);
-    result running = is_ok(file) || o->action == ACTION_RETIRE ? running_change(o) : OK;
-    close(lock);
-    if (!is_ok(file))
-        say(o->action == ACTION_RETIRE ? "the map file isn't changed: a reload would allow the key again" : o->map, file);
-    if (!is_ok(running))
-        say("the running fence doesn't say that it holds it; the file does, for its next start", running);
-    if (!is_ok(file) || !is_ok(running))
-        return EXIT_FAILURE;
-    printf("%s %s\n", o->kid, states[o->action]);
-    return EXIT_SUCCESS;
-}
-
-/* The key's file beside the map, which HAProxy reads at its start: what is in it under the kid's name must be that key. */
-static result key_file_settle(const struct order *o, const struct pubkey *proved)
-{
-    AUTO_FREE char *copy = NULL;
-    AUTO_BUF path = BUF(4096), text = BUF(4096);
-    AUTO_PUBKEY *there = NULL;
-    TRY(span_dup_text(span_text(o->map), &copy));
-    TRY(buf_printf(&path, "%s/" FENCE_KEY_FILE, dirname(copy), o->kid));
-    TRY(buf_u8(&path, 0));
-    result r = file_read((const char *)path.p, 4096, &text);
-    if (foreign_of(r) == FOREIGN_ERRNO && foreign_code(r) == ENOENT) {
-        if (!proved)
-            return OK;
-        TRY(pubkey_pem(proved, &text));
-        return file_write((const char *)path.p, buf_span(&text), 0644, false);
-    }
-    TRY(r);
-    TRY(pubkey_from_pem(buf_span(&text), &there));
-    return digest_equal(pubkey_thumbprint(there), &o->digest) ? OK : fail(E_key_mismatch);
-}
-
 /* All of it before anything is changed. */
-static result allow_judge(const struct order *o, struct fence_trusted *trusted, const char **ret_about)
+static result allow_judge(const struct fence_order *o, struct fence_trusted *trusted, const char **ret_about)
 {
     struct fence_trust_args trust = o->trust;
     trust.kid = &o->digest;
@@ -240,91 +42,56 @@ static result allow_judge(const struct order *o, struct fence_trusted *trusted, 
     if (!o->unattested)
         TRY(fence_trust(&trust, trusted, ret_about));
     *ret_about = "the key's file beside the map";
-    return key_file_settle(o, trusted->key);
+    return o->kind->settle ? o->kind->settle(o, trusted->key) : OK;
 }
 
-static int allow(const struct order *o)
+static int allow(const struct fence_order *o)
 {
     struct fence_trusted trusted = { .key = NULL };
     const char *about = o->kid;
     result r = allow_judge(o, &trusted, &about);
     pubkey_free(trusted.key);
     if (!is_ok(r))
-        return say(about, r);
+        return fence_say(about, r);
     if (o->unattested)
         fprintf(
             stderr, "sab fence: warning: %s is allowed on your word alone: no verifier's result says whose key it is\n", o->kid);
     else
         fprintf(stderr, "sab fence: %s is the mint key of %s/%s, by its verifier%s\n", o->kid, trusted.domain, trusted.instance,
             o->trust.evidence ? " and its attestation key" : "");
-    return change(o);
+    return o->kind->change(o);
 }
 
-static struct span state_in_file(struct span text, struct span kid)
-{
-    struct span line;
-    while (next_line(&text, &line)) {
-        struct row row = row_of(line);
-        if (row.kid.n && span_equal(row.kid, kid))
-            return row.state;
-    }
-    return span_text("missing");
-}
-
-static int list(const struct order *o)
-{
-    AUTO_BUF shown = BUF(RUNTIME_ANSWER_MAX), text = BUF(MAP_MAX);
-    result r = map_show(o, &shown);
-    if (!is_ok(r))
-        return say(o->socket, r);
-    r = file_read(o->map, MAP_MAX, &text);
-    if (!is_ok(r))
-        return say(o->map, r);
-    struct span rest = buf_span(&shown), line;
-    int code = EXIT_SUCCESS;
-    while (next_line(&rest, &line)) {
-        struct row row = shown_row(line);
-        if (!row.kid.n)
-            continue;
-        struct span file = state_in_file(buf_span(&text), row.kid);
-        bool same = span_equal(file, row.state);
-        printf("%.*s %.*s%s%.*s%s\n", (int)row.kid.n, (const char *)row.kid.p, (int)row.state.n, (const char *)row.state.p,
-            same ? "" : " (the file: ", same ? 0 : (int)file.n, (const char *)file.p, same ? "" : ")");
-        code = same ? code : EXIT_FAILURE;
-    }
-    return code;
-}
-
-/* No character that the runtime API takes as more than itself: space, newline, ';', '\', '#', '<'. */
-static bool is_plain(const char *path)
-{
-    struct span s = span_text(path), also = span_text("/._-+@=~:");
-    for (size_t i = 0; i < s.n; i++) {
-        uint8_t c = s.p[i];
-        if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')) && span_find(also, 0, c) == also.n)
-            return false;
-    }
-    return s.n > 0 && s.n <= 512;
-}
-
-static result action_read(const char *word, enum action *ret)
+static result action_read(const char *word, enum fence_action *ret)
 {
     static const char *const words[] = { "list", "allow", "retire" };
     for (unsigned i = 0; i < sizeof words / sizeof *words; i++) {
         if (!span_is(span_text(word), words[i]))
             continue;
-        *ret = (enum action)i;
+        *ret = (enum fence_action)i;
         return OK;
     }
     return fail(E_usage);
 }
 
-static result options_read(int argc, char **argv, struct order *o)
+/* One fence is meant. */
+static result kind_settle(struct fence_order *o)
 {
-    enum { SOCKET, MAP, RESULT, VERIFIER, EVIDENCE, ATTESTATION, POLICY, UNATTESTED, HELP };
+    bool haproxy = o->socket || o->map;
+    if (haproxy == (o->kubeconfig != NULL) || (o->context && haproxy))
+        return fail(E_usage);
+    o->kind = haproxy ? &sab_fence_haproxy : &sab_fence_kubernetes;
+    return !haproxy || (o->socket && o->map && fence_map_is_plain(o->map)) ? OK : fail(E_usage);
+}
+
+static result options_read(int argc, char **argv, struct fence_order *o)
+{
+    enum { SOCKET, MAP, KUBECONFIG, CONTEXT, RESULT, VERIFIER, EVIDENCE, ATTESTATION, POLICY, UNATTESTED, HELP };
     static const struct option names[] = {
         { "socket", required_argument, NULL, SOCKET },
         { "map", required_argument, NULL, MAP },
+        { "kubeconfig", required_argument, NULL, KUBECONFIG },
+        { "context", required_argument, NULL, CONTEXT },
         { "result", required_argument, NULL, RESULT },
         { "verifier", required_argument, NULL, VERIFIER },
         { "evidence", required_argument, NULL, EVIDENCE },
@@ -334,8 +101,8 @@ static result options_read(int argc, char **argv, struct order *o)
         { "help", no_argument, NULL, HELP },
         { NULL, 0, NULL, 0 },
     };
-    const char **const to[] = { &o->socket, &o->map, &o->trust.result, &o->trust.verifier, &o->trust.evidence,
-        &o->trust.attestation, &o->trust.policy };
+    const char **const to[] = { &o->socket, &o->map, &o->kubeconfig, &o->context, &o->trust.result, &o->trust.verifier,
+        &o->trust.evidence, &o->trust.attestation, &o->trust.policy };
     optind = 0; /* the caller's own options were read with it */
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         if (c == HELP) {
@@ -349,24 +116,23 @@ static result options_read(int argc, char **argv, struct order *o)
         else
             return fail(E_usage);
     }
-    if (optind != argc - 1 || !o->socket || !o->map || !is_plain(o->map))
-        return fail(E_usage);
-    return action_read(argv[optind], &o->action);
+    TRY(kind_settle(o));
+    return optind == argc - 1 ? action_read(argv[optind], &o->action) : fail(E_usage);
 }
 
 /* What is trusted is said for an allow alone, and there must be something: the verifier's result, or that there is none. */
-static result trust_fits(const struct order *o)
+static result trust_fits(const struct fence_order *o)
 {
     const struct fence_trust_args *t = &o->trust;
     bool any = t->result || t->verifier || t->evidence || t->attestation || t->policy;
     bool whole = t->result && t->verifier && !t->evidence == !t->attestation && (!t->policy || t->evidence);
-    if (o->action != ACTION_ALLOW)
+    if (o->action != FENCE_ALLOW)
         return any || o->unattested ? fail(E_usage) : OK;
     return (o->unattested && !any) || (!o->unattested && whole) ? OK : fail(E_usage);
 }
 
 /* KID is taken out before the options are read: a thumbprint may begin with '-'. */
-static result order_read(int argc, char **argv, struct order *o)
+static result order_read(int argc, char **argv, struct fence_order *o)
 {
     int n = 0;
     for (int i = 0; i < argc; i++) {
@@ -378,15 +144,15 @@ static result order_read(int argc, char **argv, struct order *o)
     argv[n] = NULL;
     TRY(options_read(n, argv, o));
     TRY(trust_fits(o));
-    return (o->action == ACTION_LIST) == !o->kid ? OK : fail(E_usage);
+    return (o->action == FENCE_LIST) == !o->kid ? OK : fail(E_usage);
 }
 
 int sab_fence(int argc, char **argv)
 {
-    struct order o = { .action = ACTION_LIST };
+    struct fence_order o = { .action = FENCE_LIST };
     if (!is_ok(order_read(argc, argv, &o))) {
         fputs(help, stderr);
         return SAB_USAGE;
     }
-    return o.action == ACTION_LIST ? list(&o) : o.action == ACTION_ALLOW ? allow(&o) : change(&o);
+    return o.action == FENCE_LIST ? o.kind->list(&o) : o.action == FENCE_ALLOW ? allow(&o) : o.kind->change(&o);
 }
