@@ -1,4 +1,4 @@
-/* The targets of the configuration. For the files of config alone. */
+/* The targets of the configuration. For the files of config, and for `sebctl target`, which makes a target of it. */
 #ifndef SEB_CONFIG_TARGET_H
 #define SEB_CONFIG_TARGET_H
 

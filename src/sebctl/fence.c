@@ -187,8 +187,19 @@ static result options_read(int argc, char **argv, struct options *o)
     return one && o->target ? OK : fail(E_usage);
 }
 
+/* Whether a word is among the arguments. */
+static bool has_word(int argc, char **argv, const char *word)
+{
+    for (int i = 1; i < argc; i++)
+        if (span_is(span_text(argv[i]), word))
+            return true;
+    return false;
+}
+
 int sebctl_fence(int argc, char **argv)
 {
+    if (has_word(argc, argv, "--check") && has_word(argc, argv, "kubernetes"))
+        return sebctl_fence_check(argc, argv);
     struct options o = { .config = SEB_SYSCONFDIR "/seb/sebd.json", .rate = 2000 };
     __attribute__((cleanup(config_free_pointer))) struct config *config = NULL;
     AUTO_KEYS keys = { .n = 0 };

@@ -55,6 +55,7 @@ static const char help[] =
     "      --pem ROLE          one as PEM: attestation, record, mint, policy or revocation\n"
     "      --trust             what an auditor pins, for seb-audit --trust\n"
     "  fence haproxy ...       a target's fence; sebctl fence --help\n"
+    "  target kubernetes ...   what sebd.json says of a cluster, from its kubeconfig; sebctl target --help\n"
     "  export DIR              the log as a new folder, for seb-audit\n"
     "      --without-bodies    leave out what was written\n"
     "      --without-requests  leave out the requests\n"
@@ -171,5 +172,7 @@ int main(int argc, char **argv)
         return print_text("sebctl (" PACKAGE_NAME ") " PACKAGE_VERSION "\n");
     if (span_is(first, "fence"))
         return sebctl_fence(argc - 1, argv + 1);
+    if (span_is(first, "target"))
+        return sebctl_target(argc - 1, argv + 1);
     return find_and_run(argc, argv);
 }

@@ -42,6 +42,8 @@ MUST_USE result sebctl_pubkeys(struct sebctl_args *a);
 MUST_USE result sebctl_export(struct sebctl_args *a);
 /* Takes its own argv (argv[0] is "fence") and returns the exit code. */
 int sebctl_fence(int argc, char **argv);
+int sebctl_fence_check(int argc, char **argv); /* of "fence kubernetes --check" */
+int sebctl_target(int argc, char **argv); /* argv[0] is "target" */
 
 /* bus.c: asks the broker over the administration socket. ok where its status is "ok": the whole reply, which the caller
  * owns. Else the code that it said. */

@@ -2,6 +2,7 @@
 #include <config.h>
 
 #include "base/secret.h"
+#include "config/config_target.h"
 #include "kube/kubeconfig.h"
 #include "sebctl/sebctl.h"
 
@@ -12,7 +13,8 @@
 static const char help[] =
     "usage: sebctl target kubernetes --kubeconfig FILE [--context NAME] --name NAME --audience NAME --issuer URL\n"
     "                                [--mapping extra|groups] --ca-out FILE\n"
-    "Prints the member of sebd.json's targets for the cluster that the kubeconfig leads to, and writes the cluster's CA certificates,\n"
+    "Prints the member of sebd.json's targets for the cluster that the kubeconfig leads to, and writes the cluster's CA "
+    "certificates,\n"
     "which alone vouch for it, into FILE (PEM). No credential of the kubeconfig goes anywhere: the broker has its own.\n"
     "  --name NAME      what contracts call the target\n"
     "  --audience NAME  what the cluster's AuthenticationConfiguration wants to read in a credential\n"
