@@ -2,7 +2,8 @@
 
 #include "fence/kubernetes_check.h"
 
-/* clang-format off: a row an attempt. */
+/* A row an attempt, however the formatter would break it. */
+/* clang-format off */
 #define CORE "/api/v1/namespaces/@NS@/"
 #define APPS "/apis/apps/v1/namespaces/@NS@/"
 #define BATCH "/apis/batch/v1/namespaces/@NS@/"

@@ -1,5 +1,5 @@
-/* Every way around a cluster's fence that we know and that can be tried without changing anything: one row each. Pure: sebctl tries them
- * (src/sebctl/fence_check.c). */
+/* Every way around a cluster's fence that we know and that can be tried without changing anything: one row each. Pure: sebctl tries
+ * them (src/sebctl/fence_check.c). */
 #ifndef SEB_FENCE_KUBERNETES_CHECK_H
 #define SEB_FENCE_KUBERNETES_CHECK_H
 
@@ -7,7 +7,8 @@
 
 enum attempt_how {
     ATTEMPT_DRY, /* the call with dryRun=All: 2xx and 409 are through */
-    ATTEMPT_NOBODY, /* the call on an object that isn't there: 404 is through, too, since what guards is asked before it is looked for */
+    ATTEMPT_NOBODY, /* the call on an object that isn't there: 404 is through, too, since what guards is asked before it is looked
+                       for */
     ATTEMPT_ASK, /* can't be tried without doing it: the API server is asked whether it would (SelfSubjectAccessReview) */
     ATTEMPT_AS, /* who am I, as somebody else (Impersonate-* headers): an answer is through */
 };
