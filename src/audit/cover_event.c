@@ -9,7 +9,6 @@
 #include "audit/cover_time.h"
 
 #define BODY_MAX 4096 /* of a DeleteOptions that is looked into */
-#define PASSED "\"seb-fence/passed\""
 
 enum member {
     M_KIND,
@@ -50,17 +49,19 @@ static result one_of(struct span object, const char *name, struct span *ret)
 /* The members that are read, as a small object of its own. */
 static result compact(struct span line, struct span *ret_body, struct buf *out)
 {
-    struct span value[MEMBERS], code, passed;
+    struct span value[MEMBERS], code, exempt, break_glass;
     TRY(scan_members(line, names, MEMBERS, value));
     TRY(one_of(value[M_STATUS], "code", &code));
-    TRY(one_of(value[M_ANNOTATIONS], "seb-fence/passed", &passed));
+    TRY(one_of(value[M_ANNOTATIONS], "seb-fence/exempt", &exempt));
+    TRY(one_of(value[M_ANNOTATIONS], "seb-fence/break-glass", &break_glass));
     *ret_body = value[M_BODY];
     value[M_STATUS] = value[M_BODY] = value[M_ANNOTATIONS] = (struct span){ 0 };
     TRY(buf_text(out, "{"));
     for (unsigned i = 0; i < MEMBERS; i++)
         TRY(put_member(out, names[i], value[i]));
     TRY(put_member(out, "code", code));
-    TRY(put_member(out, "passed", passed));
+    TRY(put_member(out, "exempt", exempt));
+    TRY(put_member(out, "breakGlass", break_glass));
     return buf_text(out, "}");
 }
 
@@ -112,6 +113,7 @@ static result read_object(struct kube_event *e)
 
 static result read_rest(struct kube_event *e)
 {
+    const char *exempt, *break_glass;
     const json_t *sources = json_object_get(e->tree, "sourceIPs"), *code = json_object_get(e->tree, "code");
     if ((sources && !json_is_array(sources)) || (code && !json_is_integer(code)))
         return fail(E_bad_type);
@@ -120,7 +122,10 @@ static result read_rest(struct kube_event *e)
     e->code = json_integer_value(code);
     TRY(text_of(e->tree, "auditID", &e->audit_id));
     TRY(text_of(e->tree, "requestURI", &e->uri));
-    TRY(text_of(e->tree, "passed", &e->passed));
+    TRY(text_of(e->tree, "exempt", &exempt));
+    TRY(text_of(e->tree, "breakGlass", &break_glass));
+    e->exempt = exempt[0] != 0;
+    e->break_glass = break_glass[0] != 0;
     TRY(text_of(e->tree, "requestReceivedTimestamp", &e->time));
     return rfc3339_ms(e->time, &e->time_ms);
 }

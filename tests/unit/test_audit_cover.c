@@ -94,7 +94,7 @@ static void others(struct checks *c)
         { "patch", "user", "{}", "nobody" },
         { "patch", "impersonatedUser", "{\"username\":\"seb:seb-1:x\",\"extra\":{\"seb.internal/use\":[\"mutate\"]}}",
             "in disguise" },
-        { "patch", "annotations", "{\"x\":\"\\\"seb-fence/passed\\\":\\\"exempt\\\"\"}", "with an annotation that looks like it" },
+        { "patch", "annotations", "{\"x\":\"\\\"seb-fence/exempt\\\":\\\"agent\\\"\",\"seb-fence/exempt\":\"\"}", "with an annotation that looks like it" },
     };
     for (unsigned i = 0; i < sizeof ways / sizeof *ways; i++) {
         cover_put(&w, cover_event(&w, n));
@@ -126,7 +126,7 @@ static void harmless(struct checks *c)
         { "patch", "responseStatus.code", "403", "a refusal" },
         { "patch", "objectRef.namespace", "\"elsewhere\"", "another namespace" },
         { "list", "objectRef.subresource", "\"\"", "a list" },
-        { "patch", "annotations", "{\"seb-fence/passed\":\"exempt\"}", "an exempt controller" },
+        { "patch", "annotations", "{\"seb-fence/exempt\":\"agent\"}", "an exempt controller" },
         { "patch", "objectRef", "{\"resource\":\"clusterroles\",\"name\":\"x\"}", "a kind of another group" },
         { "create", "objectRef", NULL, "no object" },
         { "create", "objectRef.namespace", "\"prod2\"", "a namespace whose name begins like it" },
@@ -158,7 +158,7 @@ static void harmless(struct checks *c)
     cover_put(&w, with(cover_other(&w, "system:serviceaccount:kube-system:job-controller", "create"), "impersonatedUser", "{}"));
     cover_expect(c, &w, FOUND_mutation_unrecorded, "who speaks as another isn't exempt");
     cover_put(&w, cover_event(&w, n));
-    cover_put(&w, with(cover_other(&w, "alice", "patch"), "annotations", "{\"seb-fence/passed\":\"break-glass\"}"));
+    cover_put(&w, with(cover_other(&w, "alice", "patch"), "annotations", "{\"seb-fence/break-glass\":\"alice: UPDATE\"}"));
     cover_expect(c, &w, FOUND_mutation_break_glass, "break-glass, as the fence marks it");
     w.options.break_glass = "keepers";
     cover_put(&w, cover_event(&w, n));
@@ -366,7 +366,7 @@ static void lines(struct checks *c)
         { "requestReceivedTimestamp", "\"2026-02-01 00:00:00Z\"", "a time of another form" },
         { "requestReceivedTimestamp", "\"2026-13-01T00:00:00Z\"", "a thirteenth month" },
         { "requestReceivedTimestamp", "\"2026-01-01T00:00:00.Z\"", "a fraction without a digit" },
-        { "annotations", "{\"seb-fence/passed\":1}", "an annotation that is a number" },
+        { "annotations", "{\"seb-fence/exempt\":1}", "an annotation that is a number" },
     };
     struct cover_world w;
     const unsigned n = begin(&w);
