@@ -83,13 +83,22 @@ static result load_body(struct question *q)
     return OK;
 }
 
+/* Of a kind of objects each field that the contract names was looked at, where there was an object. */
+static bool fields_are_named(const struct question *q)
+{
+    const struct contract *c = &q->certified->certificate.contract;
+    const struct live_state *live = &q->d->live;
+    const bool looked = q->d->has_live && live->exists && q->d->has_target && target_keeps_body(q->d->target_kind);
+    return !q->d->has_live || live->fields_n == (looked ? c->pre.fields.n + c->fields.n : 0);
+}
+
 /* What a decision repeats from what was signed. */
 static bool facts_are_signed(const struct question *q)
 {
     const struct certificate *c = &q->certified->certificate;
     bool certificate = digest_equal(&q->d->certificate, &c->digest) && span_is(span_text(q->d->cid), c->cid) &&
                        digest_equal(&q->d->agent, pubkey_thumbprint(c->agent));
-    return certificate && (!q->has_request || span_is(span_text(q->d->request_id), q->request.id));
+    return certificate && fields_are_named(q) && (!q->has_request || span_is(span_text(q->d->request_id), q->request.id));
 }
 
 static void gather_target(struct question *q)
@@ -167,6 +176,13 @@ static void compare_refusal(const struct question *q, const struct refusal *refu
             d->rule, d->code, refusal->rule, code_name(refusal->code));
 }
 
+/* Until when the target's caches may take the credential, by its kind; 0 where it has none. */
+static int64_t accepted_until(const struct question *q, int64_t exp)
+{
+    const int64_t cache_s = target_cache_s(q->d->target_kind);
+    return cache_s ? exp + cache_s : 0;
+}
+
 static void compare_permit(const struct question *q, const struct permit *permit)
 {
     const struct decision_entry *d = q->d;
@@ -177,6 +193,9 @@ static void compare_permit(const struct question *q, const struct permit *permit
         report_found(&q->a->report, FOUND_decision_lifetime, at_record(q->r->index),
             "%" PRId64 " to %" PRId64 "; the judge gives %" PRId64 " to %" PRId64, d->iat, d->exp, permit_iat(permit),
             permit_exp(permit));
+    else if (d->accepted_until != accepted_until(q, d->exp))
+        report_found(&q->a->report, FOUND_decision_lifetime, at_record(q->r->index),
+            "accepted until %" PRId64 "; its target's caches give %" PRId64, d->accepted_until, accepted_until(q, d->exp));
 }
 
 /* Live state is read only for what every other rule lets pass; so without it there was a refusal. */

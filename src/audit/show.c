@@ -44,18 +44,29 @@ static void show_decision(const struct decision_entry *d)
     else
         printf("refuse   %s: %s; cid %s, request %s of agent %s", d->rule, d->code, d->cid, d->request_id,
             short_digest(&d->agent, agent));
+    if (d->permitted && d->accepted_until)
+        printf(" (in caches for at most %" PRId64 " s)", d->accepted_until - d->iat);
     if (d->has_live)
         printf(", live state of record %" PRIu64, d->live.read);
+    if (d->has_live && d->live.version[0])
+        printf(" at version %s", d->live.version);
 }
 
 static void show_outcome(const struct outcome_entry *o)
 {
+    char text[QUOTED_MAX];
     printf("outcome  of record %" PRIu64 ": %s%s on %s", o->decision, outcome_name(o->result), o->final ? "" : " for now",
         evidence_name(o->evidence));
     if (o->http_status)
         printf(", status %" PRId64, o->http_status);
     if (o->code[0])
         printf(", %s", o->code);
+    if (o->version[0])
+        printf(", version %s", o->version);
+    if (o->reason[0])
+        printf(", %s", quoted(o->reason, text));
+    if (o->causes[0])
+        printf(" %s", quoted(o->causes, text));
     if (o->read != NO_INDEX)
         printf(", read by record %" PRIu64, o->read);
 }
