@@ -6,7 +6,7 @@ tests_unit_libauditworld_a_SOURCES = tests/unit/audit_world.c tests/unit/audit_w
 AUDIT_TEST_LIBS = tests/unit/libauditworld.a tests/unit/libpolicyworld.a $(TESTKEY_LIBS) libstore.a $(AUDIT_LIBS) $(SQLITE_LIBS)
 
 audit_tests = tests/unit/test_audit_lies tests/unit/test_audit_presented tests/unit/test_audit_tampered tests/unit/test_audit_flips \
-	tests/unit/test_audit_attested tests/unit/test_audit_keys tests/unit/test_audit_trace tests/unit/test_audit_cover
+	tests/unit/test_audit_attested tests/unit/test_audit_keys tests/unit/test_audit_trace tests/unit/test_audit_cover tests/unit/test_audit_objects
 check_PROGRAMS += $(audit_tests)
 TESTS += $(audit_tests)
 tests_unit_test_audit_lies_SOURCES = tests/unit/test_audit_lies.c
@@ -25,6 +25,8 @@ tests_unit_test_audit_trace_SOURCES = tests/unit/test_audit_trace.c tests/unit/e
 tests_unit_test_audit_trace_LDADD = $(AUDIT_TEST_LIBS)
 tests_unit_test_audit_cover_SOURCES = tests/unit/test_audit_cover.c tests/unit/cover_world.c tests/unit/cover_world.h
 tests_unit_test_audit_cover_LDADD = $(AUDIT_TEST_LIBS)
+tests_unit_test_audit_objects_SOURCES = tests/unit/test_audit_objects.c tests/unit/cover_world.c tests/unit/cover_world.h
+tests_unit_test_audit_objects_LDADD = $(AUDIT_TEST_LIBS)
 
 TESTS += tests/int/auditing-by-hand
 EXTRA_DIST += tests/int/auditing-by-hand docs/auditing.md

@@ -126,16 +126,17 @@ static enum call_meaning meaning_of(enum outcome_result r)
     return r == RESULT_APPLIED ? MEANS_APPLIED : r == RESULT_REJECTED ? MEANS_REJECTED : MEANS_OPEN;
 }
 
-/* A rehearsal that held the call back: what it was answered stands in the outcome, and fits its code. */
-static bool is_rehearsal(const struct outcome_entry *e, const char *kind)
+/* Only an answer has a status. What was never sent has one where a rehearsal was answered, and it fits what is said of that. */
+static bool has_its_status(const struct outcome_entry *e, const struct fit *fit, const char *kind)
 {
     const enum seb_code code = code_named(e->code);
-    const bool done = e->http_status && target_meaning(kind, (uint32_t)e->http_status) == MEANS_APPLIED;
-    if (e->evidence != EVIDENCE_NEVER_SENT || !target_keeps_body(kind))
-        return false;
-    if (code == E_dry_run_refused || code == E_postcondition_failed)
-        return e->http_status && done == (code == E_postcondition_failed);
-    return true; /* what went wrong behind the rehearsal, or before */
+    const bool rehearsed = code == E_dry_run_refused || code == E_postcondition_failed;
+    if (e->evidence != EVIDENCE_NEVER_SENT)
+        return fit->status == (e->http_status != 0);
+    if (!e->http_status || !target_keeps_body(kind))
+        return !e->http_status && !rehearsed;
+    const bool done = target_meaning(kind, (uint32_t)e->http_status) == MEANS_APPLIED;
+    return !rehearsed || done == (code == E_postcondition_failed);
 }
 
 /* A refusal by the target may have a name of ours, by its kind and status, and no other. */
@@ -157,7 +158,7 @@ static bool is_said(const struct outcome_entry *e, const char *kind)
 static bool is_sound(const struct outcome_entry *e, const struct permitted *p)
 {
     const struct fit *fit = fit_of(e);
-    if (!fit || (fit->status != (e->http_status != 0) && !is_rehearsal(e, p->kind)) || fit->read != (e->read != NO_INDEX))
+    if (!fit || !has_its_status(e, fit, p->kind) || fit->read != (e->read != NO_INDEX))
         return false;
     if (fit->status ? !is_named(e, p) : fit->code != (e->code[0] != 0))
         return false;

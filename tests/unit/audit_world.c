@@ -291,7 +291,7 @@ static void decide(struct audit_world *w, struct facts *f, struct decision_entry
     aw_text(code_name(refusal.code), d->code, sizeof d->code);
 }
 
-static struct live_facts live_of(const struct audit_world *w)
+static struct live_facts live_of(const struct audit_world *w, const struct contract *c)
 {
     const struct aw_target *t = w->target;
     struct live_facts live = { .exists = true, .sha256 = sha256(SPAN(old_body)) };
@@ -303,7 +303,7 @@ static struct live_facts live_of(const struct audit_world *w)
     live.exists = t->exists;
     live.uid = t->uid;
     live.version = t->version;
-    live.fields_n = t->fields_n;
+    live.fields_n = t->exists ? c->pre.fields.n + c->fields.n : 0;
     live.field = t->field;
     return live;
 }
@@ -327,7 +327,7 @@ struct entry aw_decision(struct audit_world *w, const struct aw_change *c, uint6
     struct target_facts target = { .kind = w->target ? w->target->kind : "http",
         .prefix = w->target ? w->target->prefix : "https://docs.example/" };
     const bool has_body = c->certificate.contract.mutation.body.present;
-    struct live_facts live = live_of(w);
+    struct live_facts live = live_of(w, &c->certificate.contract);
     struct target_mutation m = scope_mutation(&c->certificate.contract, NULL);
     struct entry e = { .type = ENTRY_DECISION, .time = w->now_ms };
     struct decision_entry *d = &e.decision;

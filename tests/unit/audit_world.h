@@ -51,8 +51,7 @@ struct aw_target {
     const char *name, *kind, *prefix, *audience, *issuer, *mapping; /* issuer and mapping: NULL where it has none */
     bool exists;
     const char *uid, *version;
-    unsigned fields_n;
-    const struct live_field *field;
+    struct live_field field[LIVE_FIELDS_MAX]; /* what is found of a contract's fields */
 };
 
 struct audit_world {

@@ -44,6 +44,7 @@ void cover_world_free(struct cover_world *w)
     cover_free(w->got.a.cover);
     if (w->got.a.keys)
         audited_free(&w->got);
+    aw_change_free(&w->last);
     buf_free(&w->lines);
     story_end(&w->s);
 }
@@ -59,30 +60,39 @@ static void contract_text(const struct cover_contract *k, struct buf *out)
         "contract");
 }
 
-unsigned cover_change(struct cover_world *w, const struct cover_contract *k, enum outcome_result r, enum outcome_evidence e)
+struct entry cover_permit(struct cover_world *w, const struct cover_contract *k)
 {
     AUTO_BUF text = BUF(4096);
-    struct aw_change change;
     char name[16];
-    const unsigned n = w->n++;
     contract_text(k, &text);
-    snprintf(name, sizeof name, "change-%u", n);
-    aw_change_new(&w->s.w, name, name, (const char *)text.p, &change);
-    struct entry entry = aw_read(&w->s.w, &change, NO_INDEX);
+    snprintf(name, sizeof name, "change-%u", w->n);
+    aw_change_free(&w->last);
+    aw_change_new(&w->s.w, name, name, (const char *)text.p, &w->last);
+    struct entry entry = aw_read(&w->s.w, &w->last, NO_INDEX);
     const uint64_t read = aw_put(&w->s.w, &entry);
-    entry = aw_decision(&w->s.w, &change, read, false);
+    entry = aw_decision(&w->s.w, &w->last, read, false);
     must(entry.decision.permitted, entry.decision.code);
-    w->decision[n] = aw_put(&w->s.w, &entry);
+    return entry;
+}
+
+struct entry cover_outcome(struct cover_world *w, const struct entry *permit, enum outcome_result r, enum outcome_evidence e)
+{
+    const unsigned n = w->n++;
+    w->decision[n] = aw_put(&w->s.w, permit);
     w->leaf[n] = w->s.w.leaf;
     aw_sign(&w->s.w);
-    entry = aw_outcome(&w->s.w, w->decision[n], &w->leaf[n], r, e);
-    if (r == RESULT_APPLIED)
-        entry.outcome.http_status = 200;
-    if (r == RESULT_REJECTED)
-        entry.outcome.http_status = 422;
+    struct entry entry = aw_outcome(&w->s.w, w->decision[n], &w->leaf[n], r, e);
+    if (entry.outcome.http_status)
+        entry.outcome.http_status = r == RESULT_APPLIED ? 200 : r == RESULT_REJECTED ? 422 : 504;
+    return entry;
+}
+
+unsigned cover_change(struct cover_world *w, const struct cover_contract *k, enum outcome_result r, enum outcome_evidence e)
+{
+    struct entry entry = cover_permit(w, k);
+    entry = cover_outcome(w, &entry, r, e);
     aw_put(&w->s.w, &entry);
-    aw_change_free(&change);
-    return n;
+    return w->n - 1;
 }
 
 void cover_export(struct cover_world *w)

@@ -14,6 +14,7 @@ struct cover_world {
     unsigned n;
     uint64_t decision[COVER_CHANGES];
     struct digest leaf[COVER_CHANGES];
+    struct aw_change last; /* of the newest permit */
     struct buf lines; /* of the audit log */
     struct cover_options options;
     struct audited got;
@@ -32,6 +33,9 @@ struct cover_contract {
 extern const struct cover_contract cover_scale; /* patch of deployments/web in prod: three replicas */
 /* A read, the permit, and its outcome (RESULT_OPEN with EVIDENCE_NONE: of no answer); its number. */
 unsigned cover_change(struct cover_world *w, const struct cover_contract *k, enum outcome_result r, enum outcome_evidence e);
+/* The same in pieces, for a test that lets the broker lie: the read, then the permit and the outcome, which aren't put yet. */
+struct entry cover_permit(struct cover_world *w, const struct cover_contract *k);
+struct entry cover_outcome(struct cover_world *w, const struct entry *permit, enum outcome_result r, enum outcome_evidence e);
 /* Signs, quotes, exports: no more records from here on. */
 void cover_export(struct cover_world *w);
 
