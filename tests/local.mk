@@ -20,6 +20,7 @@ include tests/bench.mk
 include tests/verifier.mk
 include tests/peers.mk
 include tests/kube.mk
+include tests/operators.mk
 
 # A test that hangs has failed. The longest takes half a minute on two cores, and some times that under the sanitizers.
 LOG_COMPILER = timeout
