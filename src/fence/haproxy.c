@@ -2,6 +2,7 @@
 
 #include "fence/haproxy.h"
 
+#include "fence/words.h"
 #include "mint/mint.h"
 #include "policy/documents.h"
 #include "target/target.h"
@@ -19,47 +20,34 @@
 /* sockaddr_un's path, less what HAProxy appends while it binds. */
 #define SOCKET_PATH_MAX 90
 
-/* No character here has a meaning of its own in HAProxy's configuration, so that what is printed can't be anything else. */
+/* No character of a plain word has a meaning of its own in HAProxy's configuration, so that what is printed can't be anything else.
+ */
 static bool is_word(const char *text, const char *also)
 {
-    struct span s = span_text(text), more = span_text(also);
-    for (size_t i = 0; i < s.n; i++) {
-        uint8_t c = s.p[i];
-        bool good = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '.' || c == '_' || c == '-';
-        if (!good && span_find(more, 0, c) == more.n)
-            return false;
-    }
-    return s.n > 0;
-}
-
-static result want(bool holds, const char *what, const char **ret_where)
-{
-    if (holds)
-        return OK;
-    *ret_where = what;
-    return fail(E_no_config);
+    return word_is_plain(span_text(text), also);
 }
 
 static result words_check(const struct fence_haproxy_args *a, const char **ret_where)
 {
     const struct config_http_fence *f = &a->target->fence;
-    TRY(want(
+    TRY(word_want(
         a->target->has_fence && span_is(span_text(a->target->kind), "http"), "targets.*.fence: the target has none", ret_where));
-    TRY(want(a->keys_n >= 1 && a->keys_n <= FENCE_KEYS_MAX, "mint keys: 1 to 32", ret_where));
-    TRY(want(a->rate >= 1 && a->rate <= FENCE_RATE_MAX, "rate: 1 to 100000", ret_where));
+    TRY(word_want(a->keys_n >= 1 && a->keys_n <= FENCE_KEYS_MAX, "mint keys: 1 to 32", ret_where));
+    TRY(word_want(a->rate >= 1 && a->rate <= FENCE_RATE_MAX, "rate: 1 to 100000", ret_where));
     for (unsigned i = 0; i < a->keys_n; i++)
-        TRY(want(pubkey_alg(a->keys[i]) == ALG_ES256, "mint keys: P-256 alone", ret_where));
-    TRY(want(is_word(a->config->domain, "") && is_word(a->config->instance, ""), "domain, instance", ret_where));
-    TRY(want(is_word(a->target->audience, ":/"), "targets.*.audience", ret_where));
-    TRY(want(is_word(f->listen, ":[]*"), "targets.*.fence.listen", ret_where));
-    TRY(want(is_word(f->backend, ":[]"), "targets.*.fence.backend", ret_where));
+        TRY(word_want(pubkey_alg(a->keys[i]) == ALG_ES256, "mint keys: P-256 alone", ret_where));
+    TRY(word_want(is_word(a->config->domain, "") && is_word(a->config->instance, ""), "domain, instance", ret_where));
+    TRY(word_want(is_word(a->target->audience, ":/"), "targets.*.audience", ret_where));
+    TRY(word_want(is_word(f->listen, ":[]*"), "targets.*.fence.listen", ret_where));
+    TRY(word_want(is_word(f->backend, ":[]"), "targets.*.fence.backend", ret_where));
     const char *const paths[] = { f->certificate, f->backend_ca, f->backend_certificate, f->directory, f->runtime_socket };
     for (unsigned i = 0; i < sizeof paths / sizeof *paths; i++)
-        TRY(want(
+        TRY(word_want(
             paths[i][0] == '/' && is_word(paths[i], "/+@=~:"), "targets.*.fence: an absolute path of plain characters", ret_where));
-    TRY(want(span_text(f->directory).n + sizeof "/peers.sock" <= SOCKET_PATH_MAX,
+    TRY(word_want(span_text(f->directory).n + sizeof "/peers.sock" <= SOCKET_PATH_MAX,
         "targets.*.fence.directory: at most 78 bytes, for the socket in it", ret_where));
-    return want(span_text(f->runtime_socket).n <= SOCKET_PATH_MAX, "targets.*.fence.runtime_socket: at most 90 bytes", ret_where);
+    return word_want(
+        span_text(f->runtime_socket).n <= SOCKET_PATH_MAX, "targets.*.fence.runtime_socket: at most 90 bytes", ret_where);
 }
 
 /* "https://authority/path/" to its parts. */
@@ -306,9 +294,9 @@ result fence_haproxy(const struct fence_haproxy_args *a, struct buf *out, const 
     const struct config_http_fence *f = &a->target->fence;
     struct span authority, path;
     TRY(words_check(a, ret_where));
-    TRY(want(is_ok(prefix_split(a->target->prefix, &authority, &path)), "targets.*.prefix", ret_where));
+    TRY(word_want(is_ok(prefix_split(a->target->prefix, &authority, &path)), "targets.*.prefix", ret_where));
     /* A prefix holds no quote but the single one, which would end the quoted word. */
-    TRY(want(
+    TRY(word_want(
         is_word(a->target->prefix, "~!$&()*+,;=:@/[]"), "targets.*.prefix: a quote can't be written into the fence", ret_where));
     TRY(put_head(a, out));
     TRY(put_frontend(a, out));
