@@ -3,7 +3,7 @@ noinst_LIBRARIES += libsebctlfence.a libsabfence.a
 libsebctlfence_a_SOURCES = src/sebctl/sebctl.h src/sebctl/fence.c src/sebctl/fence.h src/sebctl/fence_check.c src/sebctl/fence_haproxy.c \
 	src/sebctl/fence_kubernetes.c src/fence/haproxy.c src/fence/haproxy.h src/fence/files.c src/fence/files.h \
 	src/fence/kubernetes.c src/fence/kubernetes.h src/fence/kubernetes_check.c src/fence/kubernetes_check.h \
-	 src/fence/kubernetes_text.h src/fence/kubernetes_words.c \
+	src/fence/kubernetes_text.h src/fence/kubernetes_words.c \
 	src/fence/kubernetes_words.h src/fence/template.c src/fence/template.h src/fence/words.c src/fence/words.h
 nodist_libsebctlfence_a_SOURCES = src/fence/kubernetes_text.c
 libsabfence_a_SOURCES = src/sab/sab.h src/sab/fence.c src/sab/fence.h src/sab/fence_haproxy.c src/sab/fence_kubernetes.c \
