@@ -4,6 +4,11 @@ TESTS += tests/unit/test_mint
 tests_unit_test_mint_SOURCES = tests/unit/test_mint.c tests/unit/check.h
 tests_unit_test_mint_LDADD = $(TESTKEY_LIBS) libmint.a $(BASE_LIBS)
 
+check_PROGRAMS += tests/unit/test_scope
+TESTS += tests/unit/test_scope
+tests_unit_test_scope_SOURCES = tests/unit/test_scope.c tests/unit/check.h
+tests_unit_test_scope_LDADD = libmint.a libscope.a libtarget.a $(POLICY_LIBS)
+
 check_PROGRAMS += tests/unit/test_keeper_memory
 TESTS += tests/unit/test_keeper_memory
 tests_unit_test_keeper_memory_SOURCES = tests/unit/test_keeper_memory.c src/keeper/memory.c src/keeper/memory.h
