@@ -20,7 +20,7 @@ tests_int_libkeeperroom_a_SOURCES = src/child/child.c tests/int/keeper_make.c te
 KEEPER_TEST_LIBS = tests/int/libkeeperroom.a tests/unit/libpolicyworld.a $(TESTKEY_LIBS) $(HSM_LIBS) libattest.a libpolicy.a libentry.a \
 	libmerkle.a liblink.a libsebconfig.a $(BASE_LIBS)
 check_PROGRAMS += tests/int/test_keeper_fallen_core
-tests_int_test_keeper_fallen_core_SOURCES = tests/int/test_keeper_fallen_core.c tests/int/keeper_plays.c tests/int/keeper_plays.h
+tests_int_test_keeper_fallen_core_SOURCES = tests/int/test_keeper_fallen_core.c tests/int/keeper_objects.c tests/int/keeper_plays.c tests/int/keeper_plays.h
 tests_int_test_keeper_fallen_core_LDADD = $(KEEPER_TEST_LIBS)
 check_PROGRAMS += tests/int/test_keeper_hardware tests/fake/slow_tpm
 tests_int_test_keeper_hardware_SOURCES = tests/int/test_keeper_hardware.c

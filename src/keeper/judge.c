@@ -129,6 +129,9 @@ static result hold_decision(const struct question *q, const struct config_target
         return fail(E_decision_mismatch);
     if (!d->has_target || !text_is(d->target_kind, target->kind) || !text_is(d->target_prefix, target->prefix))
         return fail(E_decision_mismatch);
+    const int64_t cache_s = target_cache_s(target->kind);
+    if (d->accepted_until != (cache_s ? d->exp + cache_s : 0)) /* what the record says of the credential's end is no mere word */
+        return fail(E_decision_mismatch);
     if (d->has_body != body->present || (d->has_body && !digest_equal(&d->body, &body->sha256)))
         return fail(E_decision_mismatch);
     return hold_life(q, d->iat, d->exp);

@@ -258,10 +258,12 @@ static void make_config(struct room *r)
     json_t *mint = r->mint_in_hsm ? json_pack("{s:s,s:s,s:s,s:s}", "backend", "pkcs11", "module", getenv("SOFTHSM_MODULE"), "token",
                                         "seb", "pin_file", pin)
                                   : json_pack("{s:s}", "backend", "tpm");
-    AUTO_JSON *o = json_pack("{s:s,s:s,s:s,s:{s:s},s:o,s:{s:o,s:o},s:{s:{s:s,s:s,s:s,s:s}}}", "domain", "prod.example", "instance",
-        "b1", "state_dir", state, "tpm", "path", r->tpm, "mint_key", mint, "pinned", "policy", jwk_of(r->policy_key), "revocation",
-        jwk_of(r->revocation_key), "targets", "docs", "kind", "http", "prefix", "https://docs.example/", "audience", "docs", "ca",
-        "/ca.pem");
+    AUTO_JSON *o = json_pack("{s:s,s:s,s:s,s:{s:s},s:o,s:{s:o,s:o},s:{s:{s:s,s:s,s:s,s:s},s:{s:s,s:s,s:s,s:s,s:s,s:s}}}", "domain",
+        "prod.example", "instance", "b1", "state_dir", state, "tpm", "path", r->tpm, "mint_key", mint, "pinned", "policy",
+        jwk_of(r->policy_key), "revocation", jwk_of(r->revocation_key), "targets", "docs", "kind", "http", "prefix",
+        "https://docs.example/", "audience", "docs", "ca", "/ca.pem", "cluster", "kind", "kubernetes", "prefix",
+        "https://cluster.example:6443/", "audience", "https://cluster", "ca", "/ca.pem", "issuer", "https://keys.example/seb",
+        "mapping", "groups");
     must(o != NULL, "configuration");
     must_ok(json_canonical(o, &r->config_text), "configuration");
     result e = config_parse(buf_span(&r->config_text), &r->config, &where);
@@ -274,6 +276,9 @@ static void make_documents(struct room *r)
     AUTO_JSON *hsm = r->mint_in_hsm ? json_pack("{s:s,s:s,s:s}", "manufacturer", r->token.manufacturer, "model", r->token.model,
                                           "serial", r->token.serial)
                                     : json_null();
+    AUTO_JSON *admit = json_pack("{s:[s],s:[{s:s},{s:s}],s:s,s:s}", "operations", "patch", "resources", "prefix",
+        "/apis/apps/v1/namespaces/prod/", "prefix", "/api/v1/namespaces/prod/", "risk", "L2", "target", "cluster");
+    must(json_array_append(at_path(r->w.policy_json, "authorities.0.admit"), admit) == 0, "policy");
     json_object_set(r->w.policy_json, "hsm", hsm);
     document_sign(&r->policy, r->policy_key, TYP_POLICY, r->w.policy_json);
     set_int(r->w.epoch_json, "iat", now - 10);

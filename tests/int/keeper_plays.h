@@ -19,6 +19,8 @@ struct play {
 };
 /* Each is refused by its name, and no CALL comes. */
 void plays_run(struct room *r);
+/* An object of a cluster (keeper_objects.c): the honest way, and plays of its own. */
+void objects_run(struct room *r);
 /* The certificate of a play; of an empty one an honest one. */
 struct document certificate_of(struct room *r, const struct play *p);
 /* Edits w.certificate_json; *ret_before, which the caller frees, is the JSON that was there. */

@@ -406,6 +406,7 @@ int main(int argc, char **argv)
     honest_reads(&r);
     verified_before(&r);
     plays_run(&r);
+    objects_run(&r);
     statements(&r);
     moved_meanwhile(&r);
     room_stop(&r);
