@@ -3,5 +3,6 @@ EXTRA_DIST += scripts/check-kubernetes tests/lib/kube.sh tests/lib/kube-test.sh 
 EXTRA_DIST += tests/kube/build/go.mod tests/kube/build/go.sum tests/kube/build/tools.go
 EXTRA_DIST += tests/kube/cluster-runs
 EXTRA_DIST += tests/lib/kube-stand.sh tests/lib/kube-story.sh
+EXTRA_DIST += tests/kube/covers tests/kube/covers-by-groups
 EXTRA_DIST += tests/kube/is-killed-at-random tests/kube/meets-drifts tests/kube/mutates-by-certificate tests/kube/refuses-the-papers-attacks \
 	tests/kube/rotates-the-mint-key
