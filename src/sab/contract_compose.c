@@ -83,10 +83,11 @@ static result look(struct composing *c)
         return trouble_say(c->trouble, E_bad_json, "the body isn't JSON, or has a member twice");
     TRY(body_fits(c, body));
     TRY(patch_apply(p->type, p->live, body, p->manager, &c->after, c->trouble));
-    TRY(visible_defaults(p->kind.group, p->kind.resource, c->after));
+    const struct visible_kind kind = { p->kind.group, p->kind.resource, p->subresource };
+    TRY(visible_defaults(&kind, c->after));
     if (p->custom)
         TRY(visible_custom(p->custom, p->kind.version, c->after));
-    return is_secret(p) ? OK : visible_changes(p->kind.group, p->kind.resource, p->live, c->after, c->changes, c->trouble);
+    return is_secret(p) ? OK : visible_changes(&kind, p->live, c->after, c->changes, c->trouble);
 }
 
 /* {"pointer", "value"}, {"pointer", "sha256"} where the value must not be told or is too long to be, or {"pointer", "absent"}. */

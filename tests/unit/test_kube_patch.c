@@ -9,9 +9,16 @@
 
 #include <stdio.h>
 
+/* ' stands for ", where a text says so. */
 static json_t *value_of(const char *text)
 {
-    json_t *v = json_loads(text, JSON_DECODE_ANY, NULL);
+    char plain[4096];
+    size_t n = 0;
+    bool quoted = !span_text(text).n || span_find(span_text(text), 0, '"') < span_text(text).n;
+    for (; text[n] && n + 1 < sizeof plain; n++)
+        plain[n] = !quoted && text[n] == '\'' ? '"' : text[n];
+    plain[n] = 0;
+    json_t *v = json_loads(plain, JSON_DECODE_ANY, NULL);
     if (!v)
         printf("# not JSON: %s\n", text);
     return v;
@@ -186,44 +193,49 @@ struct visible_case {
     const char *group, *resource, *before, *after, *want;
 };
 
-#define POD(image) \
-    "{\"containers\":[{\"name\":\"a\",\"image\":\"" image "\"}],\"initContainers\":[{\"name\":\"i\",\"image\":\"j\"}]}"
+#define POD(image) "{'containers':[{'name':'a','image':'" image "'}],'initContainers':[{'name':'i','image':'j'}]}"
 static void test_visible(struct checks *k)
 {
+    /* clang-format off */
     static const struct visible_case cases[] = {
-        { "apps", "deployments", "{\"spec\":{\"replicas\":1,\"paused\":false}}", "{\"spec\":{\"replicas\":2,\"paused\":true}}",
-            "[{\"pointer\":\"/spec/replicas\",\"value\":2}]" },
-        { "apps", "deployments", "{\"spec\":{\"template\":{\"spec\":" POD("1") "}}}",
-            "{\"spec\":{\"template\":{\"spec\":" POD("2") "}}}",
-            "[{\"pointer\":\"/spec/template/spec/containers/0/image\",\"value\":\"2\"}]" },
-        { "batch", "cronjobs", NULL, "{\"spec\":{\"jobTemplate\":{\"spec\":{\"template\":{\"spec\":" POD("2") "}}}}}",
-            "[{\"pointer\":\"/spec/jobTemplate/spec/template/spec/containers/0/image\",\"value\":\"2\"},"
-            "{\"pointer\":\"/spec/jobTemplate/spec/template/spec/initContainers/0/image\",\"value\":\"j\"}]" },
-        { "", "pods", "{\"spec\":" POD("1") "}", "{\"spec\":{\"containers\":[]}}",
-            "[{\"absent\":true,\"pointer\":\"/spec/containers/0/image\"},{\"absent\":true,\"pointer\":\"/spec/initContainers/0/"
-            "image\"}]" },
-        { "", "configmaps", "{\"data\":{\"a\":\"1\",\"b\":\"2\"}}",
-            "{\"data\":{\"b\":\"3\",\"c.d/e~f\":\"4\"},\"binaryData\":{\"x\":\"eA==\"}}",
-            "[{\"absent\":true,\"pointer\":\"/data/a\"},{\"pointer\":\"/data/b\",\"value\":\"3\"},{\"pointer\":\"/data/"
-            "c.d~1e~0f\",\"value\":\"4\"}]" },
-        { "rbac.authorization.k8s.io", "rolebindings",
-            "{\"subjects\":[{\"kind\":\"User\",\"name\":\"a\"}],\"roleRef\":{\"name\":\"r\"}}",
-            "{\"subjects\":[{\"kind\":\"User\",\"name\":\"b\"},{\"kind\":\"Group\",\"name\":\"g\"}],\"roleRef\":{\"name\":\"r\"}}",
-            "[{\"pointer\":\"/subjects/0/name\",\"value\":\"b\"},{\"pointer\":\"/subjects/1/kind\",\"value\":\"Group\"},"
-            "{\"pointer\":\"/subjects/1/name\",\"value\":\"g\"}]" },
-        { "example.org", "widgets", "{\"spec\":{\"size\":1,\"deep\":{\"x\":1}}}",
-            "{\"spec\":{\"size\":2,\"on\":true,\"deep\":{\"x\":2}}}",
-            "[{\"pointer\":\"/spec/on\",\"value\":true},{\"pointer\":\"/spec/size\",\"value\":2}]" },
-        { "apps", "deployments", "{\"metadata\":{\"labels\":{\"a\":\"1\"}}}", "{\"metadata\":{\"labels\":{\"a\":\"2\"}}}", "[]" },
-        { "example.org", "widgets", NULL, "{\"spec\":{\"size\":1.5}}", NULL },
+        { "apps", "deployments", "{'spec':{'replicas':1,'paused':false}}", "{'spec':{'replicas':2,'paused':true}}",
+            "[{'pointer':'/spec/paused','value':true},{'pointer':'/spec/replicas','value':2}]" },
+        { "apps", "deployments", "{'spec':{'template':{'spec':" POD("1") "}}}", "{'spec':{'template':{'spec':" POD("2") "}}}",
+            "[{'pointer':'/spec/template/spec/containers/0/image','value':'2'}]" },
+        { "batch", "cronjobs", NULL, "{'spec':{'schedule':'x','jobTemplate':{'spec':{'template':{'spec':" POD("2") "}}}}}",
+            "[{'pointer':'/spec/jobTemplate/spec/template/spec/containers/0/image','value':'2'},"
+            "{'pointer':'/spec/jobTemplate/spec/template/spec/initContainers/0/image','value':'j'}]" },
+        { "", "pods", "{'spec':" POD("1") "}", "{'spec':{'containers':[]}}",
+            "[{'pointer':'/spec/containers/0/image','absent':true},{'pointer':'/spec/containers/0/name','absent':true},"
+            "{'pointer':'/spec/initContainers/0/image','absent':true},{'pointer':'/spec/initContainers/0/name','absent':true}]" },
+        { "", "configmaps", "{'data':{'a':'1','b':'2'}}", "{'data':{'b':'3','c.d/e~f':'4'},'binaryData':{'x':'eA=='}}",
+            "[{'pointer':'/binaryData/x','value':'eA=='},{'pointer':'/data/a','absent':true},{'pointer':'/data/b','value':'3'},"
+            "{'pointer':'/data/c.d~1e~0f','value':'4'}]" },
+        { "rbac.authorization.k8s.io", "rolebindings", "{'subjects':[{'kind':'User','name':'a'}],'roleRef':{'name':'r'}}",
+            "{'subjects':[{'kind':'User','name':'b'},{'kind':'Group','name':'g'}],'roleRef':{'name':'r'}}",
+            "[{'pointer':'/subjects/0/name','value':'b'},{'pointer':'/subjects/1/kind','value':'Group'},"
+            "{'pointer':'/subjects/1/name','value':'g'}]" },
+        { "rbac.authorization.k8s.io", "roles", "{'rules':[{'verbs':['get']}]}", "{'rules':[{'verbs':['get','list']}]}",
+            "[{'pointer':'/rules/0/verbs/1','value':'list'}]" },
+        { "example.org", "widgets", "{'spec':{'size':1,'deep':{'x':1}}}", "{'spec':{'size':2,'on':true,'deep':{'x':2},'none':{}}}",
+            "[{'pointer':'/spec/deep/x','value':2},{'pointer':'/spec/none','value':{}},{'pointer':'/spec/on','value':true},"
+            "{'pointer':'/spec/size','value':2}]" },
+        { "apps", "deployments", "{'metadata':{'labels':{'a':'1'},'uid':'u','resourceVersion':'1'}}",
+            "{'metadata':{'labels':{'a/b':'2'},'resourceVersion':'2'}}",
+            "[{'pointer':'/metadata/labels/a','absent':true},{'pointer':'/metadata/labels/a~1b','value':'2'}]" },
+        { "apps", "deployments", "{'status':{'x':1}}", "{'status':{'x':2}}", "[]" },
+        { "apps", "deployments", NULL, "{'metadata':{'labels':{'a':'1'}},'spec':{'replicas':1,'paused':true}}",
+            "[{'pointer':'/spec/replicas','value':1}]" },
+        { "example.org", "widgets", NULL, "{'spec':{'size':1.5}}", NULL },
     };
+    /* clang-format on */
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct visible_case *c = &cases[i];
         AUTO_JSON *before = c->before ? value_of(c->before) : NULL, *after = value_of(c->after), *got = json_array();
         AUTO_JSON *want = c->want ? value_of(c->want) : NULL;
         struct trouble t = { .text = "" };
         char name[128];
-        result r = visible_changes(c->group, c->resource, before, after, got, &t);
+        result r = visible_changes(&(struct visible_kind){ c->group, c->resource, NULL }, before, after, got, &t);
         snprintf(name, sizeof name, "what is seen of %s, case %u", c->resource, i);
         bool holds = want ? is_ok(r) && json_equal(got, want) : code_of(r) == E_bad_value;
         check_that(k, holds, name);
@@ -235,23 +247,34 @@ static void test_visible(struct checks *k)
 static void defaults(struct checks *k, const char *group, const char *resource, const char *before, const char *want)
 {
     AUTO_JSON *o = value_of(before), *w = value_of(want);
-    bool holds = is_ok(visible_defaults(group, resource, o)) && json_equal(o, w);
+    bool holds = is_ok(visible_defaults(&(struct visible_kind){ group, resource, NULL }, o)) && json_equal(o, w);
     check_that(k, holds, before);
     if (!holds)
         show(o);
 }
 
+#define COMMON "'terminationMessagePath':'/dev/termination-log','terminationMessagePolicy':'File','resources':{}"
 static void test_defaults(struct checks *k)
 {
-    defaults(k, "apps", "deployments", "{\"spec\":{}}", "{\"spec\":{\"replicas\":1}}");
-    defaults(k, "apps", "deployments", "{\"spec\":{\"replicas\":0}}", "{\"spec\":{\"replicas\":0}}");
-    defaults(k, "apps", "daemonsets", "{\"spec\":{}}", "{\"spec\":{}}");
+    /* clang-format off */
+    defaults(k, "", "replicationcontrollers", "{'spec':{}}", "{'spec':{'replicas':1}}");
+    defaults(k, "", "replicationcontrollers", "{'spec':{'replicas':0}}", "{'spec':{'replicas':0}}");
+    defaults(k, "apps", "deployments", "{'spec':{'replicas':null}}",
+        "{'spec':{'replicas':1,'revisionHistoryLimit':10,'progressDeadlineSeconds':600,"
+        "'strategy':{'type':'RollingUpdate','rollingUpdate':{'maxSurge':'25%','maxUnavailable':'25%'}}}}");
+    defaults(k, "", "pods",
+        "{'spec':{'containers':[{'image':'h:1/x'},{'image':'x:1'},{'image':'x:latest'},{'image':'x@sha256:1'}]}}",
+        "{'spec':{'restartPolicy':'Always','dnsPolicy':'ClusterFirst','schedulerName':'default-scheduler',"
+        "'terminationGracePeriodSeconds':30,'securityContext':{},'containers':["
+        "{'image':'h:1/x','imagePullPolicy':'Always'," COMMON "},{'image':'x:1','imagePullPolicy':'IfNotPresent'," COMMON "},"
+        "{'image':'x:latest','imagePullPolicy':'Always'," COMMON "},"
+        "{'image':'x@sha256:1','imagePullPolicy':'IfNotPresent'," COMMON "}]}}");
     defaults(k, "rbac.authorization.k8s.io", "rolebindings",
-        "{\"roleRef\":{\"kind\":\"Role\"},\"subjects\":[{\"kind\":\"User\"},{\"kind\":\"ServiceAccount\"},{\"kind\":\"Group\","
-        "\"apiGroup\":\"\"}]}",
-        "{\"roleRef\":{\"kind\":\"Role\",\"apiGroup\":\"rbac.authorization.k8s.io\"},\"subjects\":["
-        "{\"kind\":\"User\",\"apiGroup\":\"rbac.authorization.k8s.io\"},{\"kind\":\"ServiceAccount\"},"
-        "{\"kind\":\"Group\",\"apiGroup\":\"rbac.authorization.k8s.io\"}]}");
+        "{'roleRef':{'kind':'Role'},'subjects':[{'kind':'User'},{'kind':'ServiceAccount'},{'kind':'Group','apiGroup':''}]}",
+        "{'roleRef':{'kind':'Role','apiGroup':'rbac.authorization.k8s.io'},'subjects':["
+        "{'kind':'User','apiGroup':'rbac.authorization.k8s.io'},{'kind':'ServiceAccount'},"
+        "{'kind':'Group','apiGroup':'rbac.authorization.k8s.io'}]}");
+    /* clang-format on */
     static const char definition[] =
         "{\"spec\":{\"versions\":[{\"name\":\"v1\",\"schema\":{\"openAPIV3Schema\":{\"properties\":{\"spec\":{\"properties\":"
         "{\"size\":{\"type\":\"integer\",\"default\":3},\"on\":{\"type\":\"boolean\"}}}}}}}]}}";
