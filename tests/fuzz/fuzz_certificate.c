@@ -7,14 +7,26 @@
 
 #include <stdlib.h>
 
+/* Pointers are there, each once; a value or absent, or a digest where that is allowed. */
+static bool are_sound(const struct fields *f, bool digests)
+{
+    for (unsigned i = 0; i < f->n; i++) {
+        const struct field *one = &f->field[i];
+        if (!one->pointer || one->pointer[0] != '/' || (one->absent && one->value) || (!digests && !one->absent && !one->value))
+            return false;
+    }
+    return f->n <= FIELDS_MAX && (f->n > 0) == (f->field != NULL);
+}
+
 static bool is_sound(const struct certificate *c)
 {
     const struct precondition *pre = &c->contract.pre;
     const struct contract *k = &c->contract;
     return c->agent && c->nbf < c->exp && c->risk < RISK_LEVELS && c->risk == k->risk && k->credential_s > 0 && *c->cid &&
-           *c->aud && !(pre->absent && (pre->has_etag || pre->has_sha256)) &&
-           (!pre->has_etag || etag_is_strong(span_text(pre->etag))) && k->mutation.body.length >= 0 &&
-           k->mutation.body.length <= BODY_BYTES_MAX;
+           *c->aud && !(pre->absent && (pre->has_etag || pre->has_sha256 || pre->has_uid || pre->has_version || pre->fields.n)) &&
+           are_sound(&k->fields, false) && are_sound(&pre->fields, true) && are_sound(&k->post, true) &&
+           (k->dry_run || !k->post.n) && k->grace_s >= GRACE_NONE && (!pre->has_etag || etag_is_strong(span_text(pre->etag))) &&
+           k->mutation.body.length >= 0 && k->mutation.body.length <= BODY_BYTES_MAX;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
