@@ -32,6 +32,7 @@ static const char help[] =
     "  --target NAME       the target that the records call the cluster by\n"
     "  --namespace NAME... protected namespaces\n"
     "  --cluster-kind RESOURCE.GROUP...  protected kinds without a namespace\n"
+    "  --since TIME        what came before isn't asked about: 2026-01-31T00:00:00Z\n"
     "  --exempt USER...    besides those that the fence itself marks as exempt\n"
     "  --break-glass GROUP besides those that the fence itself marks so\n"
     "Exit codes: 0 no findings, 1 findings, 2 the command line is wrong, 3 a file can't be read,\n"

@@ -78,6 +78,7 @@ struct texts {
 struct cover_options {
     const char *trust, *expect, *ek_roots, *target, *export, *break_glass;
     uint64_t at_least;
+    int64_t since_ms; /* what came before isn't asked about; 0: all is */
     bool json;
     struct texts logs, namespaces, cluster_kinds, exempt;
 };

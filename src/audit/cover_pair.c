@@ -311,6 +311,8 @@ static result take_stage(struct taken *t)
     struct cover_summary *n = &t->c->counts;
     const struct kube_event *e = t->e;
     const bool mutates = kube_event_mutates(e) && is_protected(t->c, e);
+    if (e->time_ms < t->c->options->since_ms)
+        return OK;
     if (!n->events++ || e->time_ms < n->from_ms)
         n->from_ms = e->time_ms;
     if (e->time_ms > n->to_ms)
@@ -354,7 +356,7 @@ void cover_end(struct audit *a)
     end_pending(a);
     for (size_t i = 0; i < c->n; i++) {
         const struct covered *k = &c->list[i];
-        if (k->result != RESULT_APPLIED)
+        if (k->result != RESULT_APPLIED || k->time < c->options->since_ms)
             continue;
         n->applied++;
         if (k->seen || k->unsure)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "audit/cover.h"
+#include "audit/cover_time.h"
 
 bool number_of(const char *text, uint64_t *ret)
 {
@@ -20,7 +21,7 @@ bool number_of(const char *text, uint64_t *ret)
 /* seb-audit cover: an option that takes a list takes all that follows up to the next option, and the last word of all is the
  * export. */
 
-enum values { ONE, LIST, NUMBER, FLAG };
+enum values { ONE, LIST, NUMBER, TIME, FLAG };
 struct option_row {
     const char *name;
     enum values kind;
@@ -34,6 +35,7 @@ static const struct option_row rows[] = {
     { "--target", ONE, AT(target) },
     { "--break-glass", ONE, AT(break_glass) },
     { "--at-least", NUMBER, AT(at_least) },
+    { "--since", TIME, AT(since_ms) },
     { "--json", FLAG, AT(json) },
     { "--audit-log", LIST, AT(logs) },
     { "--namespace", LIST, AT(namespaces) },
@@ -76,9 +78,12 @@ static const char *take_option(struct cover_options *o, const struct option_row 
         return add_list(to, last, argv, at);
     if (*at >= last)
         return "an option without its value";
+    const char *word = argv[(*at)++];
     if (row->kind == ONE)
-        *(const char **)to = argv[(*at)++];
-    else if (!number_of(argv[(*at)++], to))
+        *(const char **)to = word;
+    else if (row->kind == TIME && !is_ok(rfc3339_ms(word, to)))
+        return "--since wants a time as in the audit log: 2026-01-31T00:00:00Z";
+    else if (row->kind == NUMBER && !number_of(word, to))
         return "--at-least wants a number";
     return NULL;
 }

@@ -94,7 +94,8 @@ static void others(struct checks *c)
         { "patch", "user", "{}", "nobody" },
         { "patch", "impersonatedUser", "{\"username\":\"seb:seb-1:x\",\"extra\":{\"seb.internal/use\":[\"mutate\"]}}",
             "in disguise" },
-        { "patch", "annotations", "{\"x\":\"\\\"seb-fence/exempt\\\":\\\"agent\\\"\",\"seb-fence/exempt\":\"\"}", "with an annotation that looks like it" },
+        { "patch", "annotations", "{\"x\":\"\\\"seb-fence/exempt\\\":\\\"agent\\\"\",\"seb-fence/exempt\":\"\"}",
+            "with an annotation that looks like it" },
     };
     for (unsigned i = 0; i < sizeof ways / sizeof *ways; i++) {
         cover_put(&w, cover_event(&w, n));
@@ -303,6 +304,12 @@ static void gaps(struct checks *c)
     cover_expect(c, &w, FINDINGS, "an audit log that ends before a record");
     check_that(c, cover_is_partial(w.got.a.cover) && w.got.a.cover->counts.outside == 1, "doesn't reach over it");
 
+    w.options.since_ms = INT64_C(1798761600000); /* 2027 */
+    cover_put(&w, cover_other(&w, "agent", "patch"));
+    cover_expect(c, &w, FINDINGS, "what came before isn't asked about");
+    check_that(c, w.got.a.cover->counts.outside == 0 && w.got.a.cover->counts.events == 0, "neither events nor records");
+    w.options.since_ms = 0;
+
     cover_expect(c, &w, FINDINGS, "an audit log without an event");
     check_that(c, cover_is_partial(w.got.a.cover) && w.got.a.cover->counts.outside == 2, "reaches over nothing");
 
@@ -425,6 +432,13 @@ static void command_line(struct checks *c)
     check_that(c, cover_options_read(9, words, &o) != NULL, "an option isn't the export");
     o = (struct cover_options){ 0 };
     check_that(c, cover_options_read(8, words, &o) != NULL, "an option without its value");
+    char *since[] = { "kubernetes", "--trust", "t", "--audit-log", "a", "--target", "x", "--namespace", "n", "--since",
+        "2026-01-01T00:00:00Z", "EXPORT" };
+    o = (struct cover_options){ 0 };
+    check_that(c, !cover_options_read(12, since, &o) && o.since_ms == INT64_C(1767225600000), "a time is read");
+    since[10] = "yesterday";
+    o = (struct cover_options){ 0 };
+    check_that(c, cover_options_read(12, since, &o) != NULL, "another form of it isn't");
     words[0] = "nomad";
     o = (struct cover_options){ 0 };
     check_that(c, cover_options_read(13, words, &o) != NULL, "another kind of target");
