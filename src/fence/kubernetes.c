@@ -6,6 +6,7 @@
 #include "fence/kubernetes_words.h"
 #include "fence/template.h"
 
+#define POINTER_STEPS 12
 #define LIST_TEXT_MAX (64 * 1024)
 #define GROUP_KEYS "@GROUPS@.filter(g, g.startsWith('seb:'))"
 
@@ -260,18 +261,30 @@ static result put_exempt(const struct fence_kubernetes_args *a, struct buf *out)
     return text_end(out);
 }
 
+/* From an object to what a pointer's tokens t lead to. The policy says how many it follows. */
+static result put_steps(struct buf *out)
+{
+    for (unsigned i = 0; i < POINTER_STEPS; i++)
+        TRY(buf_printf(out,
+            "          .map(o, t.size() <= %u || type(o) == map && t[%u] in o || type(o) == list && int(t[%u]) < o.size(),"
+            " t.size() <= %u ? o : type(o) == map ? o[t[%u]] : o[int(t[%u])])\n",
+            i, i, i, i, i, i));
+    return text_end(out);
+}
+
 result fence_kubernetes_fence(const struct fence_kubernetes_args *a, struct buf *out)
 {
     const struct mapping *m = mapping_of(a);
     struct set protected = { .n = 0 };
     AUTO_BUF namespaces = BUF(LIST_TEXT_MAX), kinds = BUF(LIST_TEXT_MAX), exempt = BUF(LIST_TEXT_MAX),
-             subjects = BUF(LIST_TEXT_MAX), keeper = BUF(FENCE_KUBERNETES_WORD_MAX);
+             subjects = BUF(LIST_TEXT_MAX), keeper = BUF(FENCE_KUBERNETES_WORD_MAX), steps = BUF(LIST_TEXT_MAX);
     set_add_list(&protected, &a->namespaces);
     set_add_text(&protected, SYSTEM_NAMESPACE);
     TRY(put_set(&protected, &namespaces));
     TRY(put_cluster_kinds(a, &kinds));
     TRY(put_exempt(a, &exempt));
     TRY(put_subjects(a, &subjects));
+    TRY(put_steps(&steps));
     TRY(put_keeper(a, &keeper));
     const struct template_word words[] = {
         { "TARGET", a->target->name },
@@ -284,6 +297,7 @@ result fence_kubernetes_fence(const struct fence_kubernetes_args *a, struct buf 
         { "ONE_KEY", m->one_key },
         { "WORDS", m->words },
         { "FIELDS", m->fields },
+        { "STEPS", (const char *)steps.p },
         { "GROUPS", "request.userInfo.groups" },
         { "EXTRA", "request.userInfo.extra" },
     };
