@@ -60,6 +60,7 @@ struct kube_event {
     bool has_bodies; /* or would have it, if there had been one */
     bool body_dry; /* and it says dryRun: All */
     bool exempt, break_glass; /* as the fence annotates whom it lets pass besides the broker */
+    bool unauthorized; /* an authorizer failed, and so denied it */
 };
 /* bad_json, bad_type, bad_value, missing_member, too_long: not an event. The caller frees. */
 MUST_USE result kube_event_read(struct span line, struct kube_event *ret);

@@ -49,19 +49,22 @@ static result one_of(struct span object, const char *name, struct span *ret)
 /* The members that are read, as a small object of its own. */
 static result compact(struct span line, struct span *ret_body, struct buf *out)
 {
-    struct span value[MEMBERS], code, exempt, break_glass;
+    static const char *const annotations[] = { "seb-fence/exempt", "seb-fence/break-glass", "authorization.k8s.io/decision",
+        "authorization.k8s.io/reason" };
+    static const char *const as[] = { "exempt", "breakGlass", "decision", "reason" };
+    struct span value[MEMBERS], annotation[4] = { { 0 } }, code;
     TRY(scan_members(line, names, MEMBERS, value));
     TRY(one_of(value[M_STATUS], "code", &code));
-    TRY(one_of(value[M_ANNOTATIONS], "seb-fence/exempt", &exempt));
-    TRY(one_of(value[M_ANNOTATIONS], "seb-fence/break-glass", &break_glass));
+    if (value[M_ANNOTATIONS].n)
+        TRY(scan_members(value[M_ANNOTATIONS], annotations, 4, annotation));
     *ret_body = value[M_BODY];
     value[M_STATUS] = value[M_BODY] = value[M_ANNOTATIONS] = (struct span){ 0 };
     TRY(buf_text(out, "{"));
     for (unsigned i = 0; i < MEMBERS; i++)
         TRY(put_member(out, names[i], value[i]));
     TRY(put_member(out, "code", code));
-    TRY(put_member(out, "exempt", exempt));
-    TRY(put_member(out, "breakGlass", break_glass));
+    for (unsigned i = 0; i < 4; i++)
+        TRY(put_member(out, as[i], annotation[i]));
     return buf_text(out, "}");
 }
 
@@ -111,9 +114,22 @@ static result read_object(struct kube_event *e)
     return text_of(o, "resourceVersion", &e->version);
 }
 
+/* A guard of the fence is an authorizer that fails, so that the API server answers 500 and says no decision: it went no further. */
+static result read_annotations(struct kube_event *e)
+{
+    const char *exempt, *break_glass, *decision, *reason;
+    TRY(text_of(e->tree, "exempt", &exempt));
+    TRY(text_of(e->tree, "breakGlass", &break_glass));
+    TRY(text_of(e->tree, "decision", &decision));
+    TRY(text_of(e->tree, "reason", &reason));
+    e->exempt = exempt[0] != 0;
+    e->break_glass = break_glass[0] != 0;
+    e->unauthorized = !decision[0] && span_is(span_text(reason), "internal error");
+    return OK;
+}
+
 static result read_rest(struct kube_event *e)
 {
-    const char *exempt, *break_glass;
     const json_t *sources = json_object_get(e->tree, "sourceIPs"), *code = json_object_get(e->tree, "code");
     if ((sources && !json_is_array(sources)) || (code && !json_is_integer(code)))
         return fail(E_bad_type);
@@ -122,10 +138,7 @@ static result read_rest(struct kube_event *e)
     e->code = json_integer_value(code);
     TRY(text_of(e->tree, "auditID", &e->audit_id));
     TRY(text_of(e->tree, "requestURI", &e->uri));
-    TRY(text_of(e->tree, "exempt", &exempt));
-    TRY(text_of(e->tree, "breakGlass", &break_glass));
-    e->exempt = exempt[0] != 0;
-    e->break_glass = break_glass[0] != 0;
+    TRY(read_annotations(e));
     TRY(text_of(e->tree, "requestReceivedTimestamp", &e->time));
     return rfc3339_ms(e->time, &e->time_ms);
 }

@@ -90,7 +90,7 @@ static enum answer answer_of(const struct kube_event *e)
 {
     if (span_is(span_text(e->stage), "Panic"))
         return UNSURE;
-    if (e->code >= 400 && e->code < 500)
+    if (e->unauthorized || (e->code >= 400 && e->code < 500))
         return REFUSED;
     return (e->code >= 200 && e->code < 300) || e->code == 101 ? DONE : UNSURE;
 }
@@ -272,7 +272,7 @@ static void take_refused(const struct taken *t)
     const char *decision = t->has_words ? words_get(&t->words, "decision") : NULL;
     struct covered *k = decision ? cover_find(t->c, decision, &is_read) : NULL;
     t->c->counts.refused++;
-    if (k && !k->refused && (k->result == RESULT_REJECTED || k->result == RESULT_FAILED) && k->status == t->e->code) {
+    if (k && !k->refused && k->result != RESULT_APPLIED && k->status == t->e->code) {
         k->refused = true;
         return;
     }
@@ -300,7 +300,7 @@ static result take_answer(struct taken *t)
     else if (mutates && answer != REFUSED)
         return take_broker(t, answer);
     /* A read of what isn't there is no attempt at anything. */
-    else if (t->is_broker && (mutates || t->e->code == 403))
+    else if (t->is_broker && (mutates || t->e->unauthorized || t->e->code == 403))
         take_refused(t);
     return OK;
 }

@@ -110,6 +110,11 @@ static void others(struct checks *c)
     cover_put(&w, with(cover_other(&w, "agent", "patch"), "responseStatus.code", "504"));
     cover_expect(c, &w, FOUND_mutation_open, "one that timed out");
     cover_put(&w, cover_event(&w, n));
+    e = with(cover_other(&w, "agent", "patch"), "responseStatus.code", "500");
+    cover_put(&w,
+        with(e, "annotations", "{\"authorization.k8s.io/decision\":\"allow\",\"authorization.k8s.io/reason\":\"internal error\"}"));
+    cover_expect(c, &w, FOUND_mutation_open, "one that was authorized and broke");
+    cover_put(&w, cover_event(&w, n));
     cover_put(&w, with(cover_other(&w, "agent", "patch"), "stage", "\"Panic\""));
     cover_expect(c, &w, FOUND_mutation_open, "one that panicked behind its answer");
     cover_world_free(&w);
@@ -150,6 +155,10 @@ static void harmless(struct checks *c)
         cover_put(&w, dry[i].body ? with(e, "requestObject", dry[i].body) : e);
         cover_expect(c, &w, FINDINGS, dry[i].name);
     }
+    cover_put(&w, cover_event(&w, n));
+    json_t *guarded = with(cover_other(&w, "agent", "create"), "responseStatus.code", "500");
+    cover_put(&w, with(guarded, "annotations", "{\"authorization.k8s.io/reason\":\"internal error\"}"));
+    cover_expect(c, &w, FINDINGS, "what the fence's guard denied");
     w.options.exempt = (struct texts){ .n = 1, .list = { "system:serviceaccount:kube-system:job-controller" } };
     cover_put(&w, cover_event(&w, n));
     cover_put(&w, cover_other(&w, "system:serviceaccount:kube-system:job-controller", "create"));
