@@ -142,7 +142,7 @@ static bool has_its_status(const struct outcome_entry *e, const struct fit *fit,
 /* A refusal by the target may have a name of ours, by its kind and status, and no other. */
 static bool is_named(const struct outcome_entry *e, const struct permitted *p)
 {
-    const enum seb_code code = target_rejection(p->kind, (uint32_t)e->http_status);
+    const enum seb_code code = target_rejection(p->kind, (uint32_t)e->http_status, e->causes);
     return e->code[0] ? span_is(span_text(e->code), code_name(code)) && code != E_ok : code == E_ok;
 }
 

@@ -32,7 +32,7 @@ static result say(struct work *w)
 static result from_response(struct work *w)
 {
     TRY(say(w));
-    enum seb_code why = target_rejection(w->target->kind, w->answer.http_status);
+    enum seb_code why = target_rejection(w->target->kind, w->answer.http_status, w->outcome.causes);
     switch (target_meaning(w->target->kind, w->answer.http_status)) {
     case MEANS_APPLIED:
         outcome_conclude(w, RESULT_APPLIED, EVIDENCE_RESPONSE, true);

@@ -15,7 +15,7 @@ struct target_kind {
     enum call_meaning (*meaning)(uint32_t status);
     result (*read_meaning)(uint32_t status, bool *ret_exists);
     bool (*removes)(const struct target_mutation *m);
-    enum seb_code (*rejection)(uint32_t status); /* NULL: nothing more is known */
+    enum seb_code (*rejection)(uint32_t status, const json_t *causes); /* NULL: nothing more is known */
     /* Of a kind that keeps bodies; else NULL, and false or 0. */
     bool keeps_body, audited; /* audited: the target keeps an audit log, in which a call is known by an id of ours */
     int64_t cache_s;

@@ -150,11 +150,18 @@ static result kubernetes_read_meaning(uint32_t status, bool *ret_exists)
     return OK;
 }
 
-/* 409 is the API server's word for each of a write's preconditions: another resourceVersion or uid, a name that is taken, a field
- * that another manager owns. */
-static enum seb_code kubernetes_rejection(uint32_t status)
+/* 409 is the API server's word for each of a write's preconditions: another resourceVersion or uid, a name that is taken; and for
+ * what no new proposal of the same would change, a field that another manager owns. */
+static enum seb_code kubernetes_rejection(uint32_t status, const json_t *causes)
 {
-    return status == 409 ? E_state_drifted : E_ok;
+    if (status != 409)
+        return E_ok;
+    for (size_t i = 0; i < json_array_size(causes); i++) {
+        const char *reason = json_string_value(json_object_get(json_array_get(causes, i), "reason"));
+        if (reason && span_is(span_text(reason), "FieldManagerConflict"))
+            return E_field_owned;
+    }
+    return E_state_drifted;
 }
 
 static bool kubernetes_removes(const struct target_mutation *m)

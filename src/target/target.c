@@ -61,10 +61,14 @@ enum call_meaning target_meaning(const char *kind, uint32_t status)
     return k ? k->meaning(status) : MEANS_OPEN;
 }
 
-enum seb_code target_rejection(const char *kind, uint32_t status)
+enum seb_code target_rejection(const char *kind, uint32_t status, const char *causes)
 {
     const struct target_kind *k = kind_named(kind);
-    return k && k->rejection && k->meaning(status) == MEANS_REJECTED ? k->rejection(status) : E_ok;
+    AUTO_JSON *v = NULL;
+    if (!k || !k->rejection || k->meaning(status) != MEANS_REJECTED)
+        return E_ok;
+    /* Causes that are no JSON are as none. */
+    return k->rejection(status, causes[0] && is_ok(json_strict(span_text(causes), TARGET_CAUSES_MAX, &v)) ? v : NULL);
 }
 
 bool target_removes(const char *kind, const struct target_mutation *m)

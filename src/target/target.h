@@ -97,8 +97,9 @@ MUST_USE result target_answer_read(
 /* What a response means for a mutation: an HTTP status to applied, rejected or open, as the kind has it. */
 enum call_meaning { MEANS_APPLIED = 1, MEANS_REJECTED, MEANS_OPEN };
 enum call_meaning target_meaning(const char *kind, uint32_t status);
-/* What a status that rejects says beyond that, as the kind has it: state_drifted, or ok where it doesn't say. */
-enum seb_code target_rejection(const char *kind, uint32_t status);
+/* What a status that rejects says beyond that, with the causes of the answer (target_answer.causes), as the kind has it:
+ * state_drifted, field_owned, or ok where it doesn't say. */
+enum seb_code target_rejection(const char *kind, uint32_t status, const char *causes);
 /* Whether the mutation, once done, leaves nothing under the resource's name (or something new). */
 bool target_removes(const char *kind, const struct target_mutation *m);
 /* Whether a read's status says that the resource exists, doesn't, or can't be told (read_failed). */

@@ -548,7 +548,16 @@ static void test_meanings(struct checks *c)
         { 400, MEANS_REJECTED }, { 401, MEANS_REJECTED }, { 403, MEANS_REJECTED }, { 404, MEANS_REJECTED }, { 409, MEANS_REJECTED },
         { 422, MEANS_REJECTED }, { 429, MEANS_REJECTED }, { 500, MEANS_OPEN }, { 503, MEANS_OPEN }, { 504, MEANS_OPEN },
         { 0, MEANS_OPEN } };
+    static const char owned[] = "[{\"field\":\".spec.a\",\"reason\":\"FieldManagerConflict\"}]";
     bool exists = false;
+    check_that(c, target_rejection("kubernetes", 409, "") == E_state_drifted, "a conflict is drift");
+    check_that(
+        c, target_rejection("kubernetes", 409, "[{\"message\":\"FieldManagerConflict\"}]") == E_state_drifted, "whatever is said");
+    check_that(c, target_rejection("kubernetes", 409, "[{") == E_state_drifted, "or isn't");
+    check_that(c, target_rejection("kubernetes", 409, owned) == E_field_owned, "but where another manager owns a field");
+    check_that(c, target_rejection("kubernetes", 403, owned) == E_ok && target_rejection("kubernetes", 200, owned) == E_ok,
+        "of a conflict");
+    check_that(c, target_rejection("http", 409, owned) == E_ok, "of this kind");
     for (unsigned i = 0; i < COUNT(rows); i++)
         check_that(c, target_meaning("kubernetes", rows[i].status) == rows[i].meaning, "what a status means");
     check_that(c, is_ok(target_read_meaning("kubernetes", 200, &exists)) && exists, "it is there");
