@@ -8,9 +8,9 @@ tests_int_call_driver_SOURCES = tests/int/call_driver.c
 tests_int_call_driver_LDADD = $(CALL_LIBS)
 tests_int_runner_driver_SOURCES = tests/int/runner_driver.c
 tests_int_runner_driver_LDADD = liblink.a libsebconfig.a $(BASE_LIBS)
-TESTS += tests/unit/test_target tests/unit/test_runner_plan tests/int/call-engine tests/int/call-engine-http2 tests/int/runner tests/int/fence-attacks
+TESTS += tests/unit/test_target tests/unit/test_runner_plan tests/int/call-engine tests/int/call-engine-http2 tests/int/runner tests/int/runner-kubernetes tests/int/fence-attacks
 EXTRA_DIST += tests/lib/fence.sh tests/lib/token.sh tests/fake/odd_server.py tests/fake/odd_http2.py \
-	tests/int/call-engine tests/int/call-engine-http2 tests/int/runner tests/int/fence-attacks
+	tests/int/call-engine tests/int/call-engine-http2 tests/int/runner tests/int/runner-kubernetes tests/int/fence-attacks
 
 # A measurement, not a test: tests/int/call-bench.
 check_PROGRAMS += tests/int/call_bench

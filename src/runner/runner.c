@@ -1,6 +1,7 @@
 #include <config.h>
 
 #include "runner/errand.h"
+#include "runner/wiping.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -135,6 +136,7 @@ static result begin(struct runner *r)
             return opened;
         }
     }
+    TRY(wiping_check());
     TRY(calls_new(&r->calls));
     TRY(errands_new(&r->errands));
     TRY(link_new(FD_RUNNER_KEEPER, LINK_KEEPER_RUNNER, END_SECOND, &r->keeper));

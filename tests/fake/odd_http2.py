@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """An HTTP/2 server that behaves as the path of each request says, for tests of the call engine: what no real server does when it is
-asked to. Usage: odd_http2.py CERT KEY LOG [STREAMS]. It prints its port, and appends a line to LOG for each request that came whole:
-"<method> <path> <bytes of body> <connection> <stream> <Audit-ID> <how authorization was written>"; the last is "never" for RFC 7541
-section 6.2.3 (never indexed), "once" for 6.2.2, "indexed" for 6.2.1. STREAMS: how many streams a connection may have at once."""
+asked to. Usage: odd_http2.py CERT KEY LOG [STREAMS [ANSWERS]]. It prints its port, and appends a line to LOG for each request that
+came whole: "<method> <path> <bytes of body> <connection> <stream> <Audit-ID> <how authorization was written>"; the last is "never" for
+RFC 7541 section 6.2.3 (never indexed), "once" for 6.2.2, "indexed" for 6.2.1. STREAMS: how many streams a connection may have at once.
+ANSWERS: a JSON file, "<method> <path>" to [status, body] or to a path here, as which it behaves; each request's body is then appended
+to LOG.bodies, one a line."""
 import itertools
+import json
 import socket
 import ssl
 import sys
@@ -21,6 +24,7 @@ import h2.settings
 
 cert, key, log = sys.argv[1:4]
 streams = int(sys.argv[4]) if len(sys.argv) > 4 else 128
+answers = json.load(open(sys.argv[5], encoding="utf-8")) if len(sys.argv) > 5 else None
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain(cert, key)
 context.set_alpn_protocols(["h2"])
@@ -125,12 +129,25 @@ class Connection:
     def number_of(self, stream):
         return (stream + 1) // 2
 
-    def ended(self, stream):
-        headers, size = self.seen.pop(stream)
-        fields = {k: v for k, v in headers}
-        path = fields[":path"]
+    def note(self, fields, headers, body, stream):
+        how = how_written(headers)
         with open(log, "a", encoding="ascii") as out:
-            out.write(f"{fields[':method']} {path} {size} {self.number} {stream} {fields.get('audit-id', '-')} {how_written(headers)}\n")
+            out.write(f"{fields[':method']} {fields[':path']} {len(body)} {self.number} {stream} {fields.get('audit-id', '-')} {how}\n")
+        if answers is not None:
+            with open(log + ".bodies", "ab") as out:
+                out.write(body + b"\n")
+
+    def ended(self, stream):
+        headers, body = self.seen.pop(stream)
+        fields = dict(headers)
+        path = fields[":path"]
+        self.note(fields, headers, body, stream)
+        if answers is not None:
+            path = answers.get(f"{fields[':method']} {path}", "/none")
+        if isinstance(path, list):
+            self.h2.send_headers(stream, [(":status", str(path[0])), ("content-type", "application/json")])
+            self.body(stream, path[1].encode())
+            return True
         done = self.odd(stream, path)
         if done is False:
             self.answer(stream, path)
@@ -138,9 +155,9 @@ class Connection:
 
     def take(self, event):
         if isinstance(event, RequestReceived):
-            self.seen[event.stream_id] = [event.headers, 0]
+            self.seen[event.stream_id] = [event.headers, b""]
         elif isinstance(event, DataReceived):
-            self.seen[event.stream_id][1] += len(event.data)
+            self.seen[event.stream_id][1] += event.data
             self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         elif isinstance(event, StreamEnded):
             return self.ended(event.stream_id)

@@ -1,8 +1,8 @@
 /* Plays keeper, core and supervisor to one runner, told by lines on stdin:
- *   SLOT USE TARGET METHOD URL TOKEN PRECONDITION VALUE CTYPE BODY   a CALL ("-": empty)
- *   .           waits for an ANSWER to each, and prints them by slot: SLOT PHASE CODE STATUS LENGTH
- *   !keeper !core !control !raw   closes that end, or sends half a CALL; then waits for the runner's exit code, and prints it
- * runner_driver RUNNER CONFIG */
+ *   SLOT USE TARGET METHOD URL TOKEN PRECONDITION VALUE CTYPE BODY [AUDIT-ID DETAILS]   a CALL ("-": empty; BODY and DETAILS: text,
+ * or @FILE) .           waits for an ANSWER to each, and prints them by slot: SLOT PHASE CODE STATUS LENGTH; and where the body
+ * told something, uid=U version=V fields=110 (1: found) reason=R causes=[…] !keeper !core !control !raw   closes that end, or sends
+ * half a CALL; then waits for the runner's exit code, and prints it runner_driver RUNNER CONFIG */
 #include <config.h>
 
 #include "child/child.h"
@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define LINE_WORDS 10
+#define LINE_WORDS_MOST 12
 #define ANSWERS_MAX 1024
 #define WAIT_MS 20000
 
@@ -115,7 +116,7 @@ static void say_exit(struct played *p)
 
 struct line {
     uint64_t slot;
-    char text[160];
+    char text[5120];
 };
 
 static int by_slot(const void *a, const void *b)
@@ -124,9 +125,27 @@ static int by_slot(const void *a, const void *b)
     return (x->slot > y->slot) - (x->slot < y->slot);
 }
 
-static void finish(struct played *p, unsigned n)
+static struct buf printed(const struct answer_message *a)
 {
     static const char *const phases[] = { "never-sent", "none", "whole" };
+    struct buf b = BUF(5000);
+    const struct span told[] = { a->uid, a->version, a->reason, a->causes };
+    static const char *const names[] = { "uid", "version", "reason", "causes" };
+    check(buf_printf(&b, "%s %s %u %" PRIu64, phases[a->phase], code_name((enum seb_code)a->code), a->http_status, a->body_length),
+        "text");
+    for (unsigned i = 0; i < 4; i++)
+        if (told[i].n)
+            check(buf_printf(&b, " %s=%.*s", names[i], (int)told[i].n, (const char *)told[i].p), "text");
+    if (a->fields_n)
+        check(buf_text(&b, " fields="), "text");
+    for (unsigned i = 0; i < a->fields_n; i++)
+        check(buf_u8(&b, a->field[i].exists ? '1' : '0'), "text");
+    check(buf_u8(&b, 0), "text");
+    return b;
+}
+
+static void finish(struct played *p, unsigned n)
+{
     static struct line line[ANSWERS_MAX];
     for (unsigned i = 0; i < n; i++) {
         struct message m;
@@ -135,8 +154,8 @@ static void finish(struct played *p, unsigned n)
             say_exit(p);
         check(answer_read(m.fields, &a), "answer");
         line[i].slot = m.slot;
-        snprintf(line[i].text, sizeof line[i].text, "%s %s %u %" PRIu64, phases[a.phase], code_name((enum seb_code)a.code),
-            a.http_status, a.body_length);
+        AUTO_BUF text = printed(&a);
+        check(span_copy(buf_span(&text), line[i].text, text.n), "text");
     }
     qsort(line, n, sizeof *line, by_slot);
     for (unsigned i = 0; i < n; i++)
@@ -149,8 +168,18 @@ static struct span word(const char *w)
     return span_is(span_text(w), "-") ? (struct span){ 0 } : span_text(w);
 }
 
+/* Text, or @FILE. */
+static struct span content(const char *w, struct buf *room)
+{
+    if (!w || w[0] != '@')
+        return w ? word(w) : (struct span){ 0 };
+    check(file_read(w + 1, 65536, room), w);
+    return buf_span(room);
+}
+
 static void send_call(struct played *p, char *const *w, bool half)
 {
+    AUTO_BUF body = BUF(65536), details = BUF(65536);
     AUTO_BUF fields = BUF(LINK_PACKET_MAX - 64);
     const struct call_message m = {
         .use = (uint8_t)strtoul(w[1], NULL, 10),
@@ -161,7 +190,9 @@ static void send_call(struct played *p, char *const *w, bool half)
         .precondition = word(w[6]),
         .precondition_value = word(w[7]),
         .media_type = word(w[8]),
-        .body = word(w[9]),
+        .body = content(w[9], &body),
+        .audit_id = w[10] ? word(w[10]) : (struct span){ 0 },
+        .details = content(w[11], &details),
     };
     check(call_put(&fields, &m), "call");
     check(link_send(
@@ -173,7 +204,7 @@ static void send_call(struct played *p, char *const *w, bool half)
 static void order(struct played *p, const char *what)
 {
     struct message m;
-    static char *const some[LINE_WORDS] = { "1", "1", "docs", "GET", "https://x/a", "a", "-", "-", "-", "-" };
+    static char *const some[LINE_WORDS_MOST] = { "1", "1", "docs", "GET", "https://x/a", "a", "-", "-", "-", "-" };
     if (span_is(span_text(what), "!raw"))
         send_call(p, some, true);
     else if (span_is(span_text(what), "!keeper"))
@@ -188,15 +219,16 @@ static void order(struct played *p, const char *what)
 }
 
 /* Words between single spaces. */
-static unsigned split(char *line, char *words[LINE_WORDS])
+static unsigned split(char *line, char *words[LINE_WORDS_MOST])
 {
     unsigned n = 0;
+    words[LINE_WORDS] = words[LINE_WORDS + 1] = NULL;
     words[n++] = line;
     for (; *line && *line != '\n'; line++) {
         if (*line != ' ')
             continue;
         *line = 0;
-        if (n == LINE_WORDS)
+        if (n == LINE_WORDS_MOST)
             return 0;
         words[n++] = line + 1;
     }
@@ -206,7 +238,7 @@ static unsigned split(char *line, char *words[LINE_WORDS])
 
 int main(int argc, char **argv)
 {
-    char *line = NULL, *words[LINE_WORDS];
+    char *line = NULL, *words[LINE_WORDS_MOST];
     size_t room = 0;
     unsigned under_way = 0;
     struct message ready;
@@ -224,7 +256,7 @@ int main(int argc, char **argv)
             under_way = 0;
             continue;
         }
-        must(n == LINE_WORDS, "a line of ten words");
+        must(n == LINE_WORDS || n == LINE_WORDS_MOST, "a line of ten words, or twelve");
         send_call(&p, words, false);
         under_way++;
     }
