@@ -8,6 +8,7 @@
 
 #define POINTER_STEPS 12
 #define LIST_TEXT_MAX (64 * 1024)
+#define WORD_NAMES "'use', 'verb', 'group', 'resource', 'subresource', 'namespace', 'name', 'uid', 'version', 'body'"
 #define GROUP_KEYS "@GROUPS@.filter(g, g.startsWith('seb:'))"
 
 /* How policies and guards read a credential's words. A kid has 43 characters, so that "seb:<kid>:" has 48. */
@@ -15,12 +16,12 @@ static const struct mapping {
     const char *broker, *one_key, *words, *fields;
 } mappings[] = {
     { .broker = "'seb-brokers' in @GROUPS@",
-        .one_key = "true",
-        .words = "['key', 'use', 'verb', 'group', 'resource', 'subresource', 'namespace', 'name', 'uid', 'version', 'body']"
-                 ".map(k, k + '=' + @EXTRA@['seb.internal/' + k][0])",
+        .one_key = "['key', " WORD_NAMES "].all(k, @EXTRA@['seb.internal/' + k].size() == 1)",
+        .words = "['key', " WORD_NAMES "].map(k, k + '=' + @EXTRA@['seb.internal/' + k][0])",
         .fields = "@EXTRA@['seb.internal/fields']" },
     { .broker = "@GROUPS@.exists(g, g.startsWith('seb:'))",
-        .one_key = "[" GROUP_KEYS "].all(l, l.all(g, g.substring(0, 48) == l[0].substring(0, 48)))",
+        .one_key = "[" GROUP_KEYS "].all(l, l.all(g, g.substring(0, 48) == l[0].substring(0, 48)) && [" WORD_NAMES
+                   "].all(k, l.exists_one(g, g.substring(48).startsWith(k + '='))))",
         .words = GROUP_KEYS ".map(g, g.substring(48)) + ['key=' + " GROUP_KEYS "[0].substring(4, 47)]",
         .fields = "variables.words.filter(w, w.startsWith('field=')).map(w, w.substring(6))" },
 };
