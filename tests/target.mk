@@ -33,3 +33,9 @@ tests_unit_test_target_kubernetes_texts_SOURCES = tests/unit/test_target_kuberne
 tests_unit_test_target_kubernetes_texts_LDADD = $(TARGET_LIBS)
 tests_unit_test_target_kubernetes_answers_SOURCES = tests/unit/test_target_kubernetes_answers.c tests/unit/check.h
 tests_unit_test_target_kubernetes_answers_LDADD = $(TARGET_LIBS)
+
+check_PROGRAMS += tests/fuzz/fuzz_kubernetes
+TESTS += tests/fuzz/fuzz_kubernetes
+tests_fuzz_fuzz_kubernetes_SOURCES = tests/fuzz/fuzz_kubernetes.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_kubernetes_LDADD = $(TARGET_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/kubernetes

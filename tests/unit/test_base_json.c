@@ -187,6 +187,86 @@ static void canonical_forms(struct checks *c)
     check_code(c, json_canonical(deep, &room), E_too_deep, "nor what nests too deep to be read");
 }
 
+/* RFC 8785 appendix B: an IEEE 754 double and its form. */
+static void foreign_numbers(struct checks *c)
+{
+    static const struct {
+        uint64_t bits;
+        const char *form;
+    } rows[] = {
+        { 0x0000000000000000, "[0]" },
+        { 0x8000000000000000, "[0]" },
+        { 0x0000000000000001, "[5e-324]" },
+        { 0x8000000000000001, "[-5e-324]" },
+        { 0x7fefffffffffffff, "[1.7976931348623157e+308]" },
+        { 0xffefffffffffffff, "[-1.7976931348623157e+308]" },
+        { 0x4340000000000000, "[9007199254740992]" },
+        { 0xc340000000000000, "[-9007199254740992]" },
+        { 0x4430000000000000, "[295147905179352830000]" },
+        { 0x44b52d02c7e14af5, "[9.999999999999997e+22]" },
+        { 0x44b52d02c7e14af6, "[1e+23]" },
+        { 0x44b52d02c7e14af7, "[1.0000000000000001e+23]" },
+        { 0x444b1ae4d6e2ef4e, "[999999999999999700000]" },
+        { 0x444b1ae4d6e2ef4f, "[999999999999999900000]" },
+        { 0x444b1ae4d6e2ef50, "[1e+21]" },
+        { 0x3eb0c6f7a0b5ed8c, "[9.999999999999997e-7]" },
+        { 0x3eb0c6f7a0b5ed8d, "[0.000001]" },
+        { 0x41b3de4355555553, "[333333333.3333332]" },
+        { 0x41b3de4355555554, "[333333333.33333325]" },
+        { 0x41b3de4355555555, "[333333333.3333333]" },
+        { 0x41b3de4355555556, "[333333333.3333334]" },
+        { 0x41b3de4355555557, "[333333333.33333343]" },
+        { 0xbecbf647612f3696, "[-0.0000033333333333333333]" },
+        { 0x43143ff3c1cb0959, "[1424953923781206.2]" },
+    };
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const union {
+            uint64_t bits;
+            double value;
+        } number = { .bits = rows[i].bits };
+        struct digest want = sha256(span_text(rows[i].form)), of_value, of_text;
+        AUTO_JSON *v = json_pack("[f]", number.value);
+        AUTO_JSON *read = NULL;
+        check_code(c, json_foreign_digest(v, &of_value), E_ok, rows[i].form);
+        check_that(c, digest_equal(&of_value, &want), "has this form");
+        check_code(c, json_foreign(span_text(rows[i].form), 64, &read), E_ok, "which is read");
+        check_that(c, is_ok(json_foreign_digest(read, &of_text)) && digest_equal(&of_text, &want), "and is its own");
+    }
+}
+
+static void foreign(struct checks *c)
+{
+    static const struct refusal bad[] = {
+        { "", E_bad_json },
+        { "1", E_bad_json },
+        { "[1,]", E_bad_json },
+        { "[01]", E_bad_json },
+        { "[NaN]", E_bad_json },
+        { "[1e400]", E_not_integer },
+        { "[\"\xff\"]", E_bad_utf8 },
+        { "{\"a\":1,\"\\u0061\":2}", E_duplicate_member },
+        { "[] []", E_trailing_bytes },
+        { "{\"a\\u0000\":1}", E_bad_json },
+    };
+    AUTO_JSON *v = NULL;
+    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++)
+        check_code(c, json_foreign(span_text(bad[i].text), 100, &v), bad[i].code, "what is no JSON to anybody");
+    check_code(c, json_foreign(span_text("[1234]"), 5, &v), E_too_long, "text beyond max");
+    check_code(c, json_foreign((struct span){ (const uint8_t *)"[1\0]", 4 }, 9, &v), E_bad_json, "a NUL outside of a string");
+    AUTO_BUF deep = BUF(1024), deeper = BUF(1024);
+    bool made = true;
+    for (unsigned i = 0; i < 2 * JSON_FOREIGN_DEPTH_MAX; i++)
+        made = made && is_ok(buf_u8(&deep, i < JSON_FOREIGN_DEPTH_MAX ? '[' : ']'));
+    check_that(c, made && is_ok(buf_u8(&deeper, '[')) && is_ok(buf_put(&deeper, buf_span(&deep))), "arrays in arrays");
+    check_code(c, json_foreign(buf_span(&deeper), 1024, &v), E_too_deep, "one too many of them");
+    check_code(c, json_foreign(buf_span(&deep), 1024, &v), E_ok, "as deep as it goes");
+    struct digest got, want = sha256(buf_span(&deep));
+    check_that(c, is_ok(json_foreign_digest(v, &got)) && digest_equal(&got, &want), "its form is itself");
+    AUTO_JSON *nul = NULL;
+    check_code(c, json_foreign(span_text("[\"a\\u0000b\"]"), 100, &nul), E_ok, "a NUL in a string");
+    check_code(c, json_foreign_digest(nul, &got), E_bad_value, "has no form");
+}
+
 static void members(struct checks *c)
 {
     AUTO_JSON *o = NULL;
@@ -256,6 +336,8 @@ int main(void)
     strictness(&c);
     sweeps(&c);
     canonical_forms(&c);
+    foreign_numbers(&c);
+    foreign(&c);
     members(&c);
     building(&c);
     return checks_end(&c);
