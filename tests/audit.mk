@@ -28,5 +28,11 @@ tests_unit_test_audit_cover_LDADD = $(AUDIT_TEST_LIBS)
 tests_unit_test_audit_objects_SOURCES = tests/unit/test_audit_objects.c tests/unit/cover_world.c tests/unit/cover_world.h
 tests_unit_test_audit_objects_LDADD = $(AUDIT_TEST_LIBS)
 
+check_PROGRAMS += tests/fuzz/fuzz_event
+TESTS += tests/fuzz/fuzz_event
+tests_fuzz_fuzz_event_SOURCES = tests/fuzz/fuzz_event.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_event_LDADD = $(AUDIT_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/event
+
 TESTS += tests/int/auditing-by-hand
 EXTRA_DIST += tests/int/auditing-by-hand docs/auditing.md

@@ -234,12 +234,12 @@ bool kube_event_says_dry(const struct kube_event *e)
     return false;
 }
 
-/* The handlers of delete and deletecollection read options from the query only where the body is empty: DELETE …?dryRun=All with a
- * body that doesn't say so deletes. Level Metadata doesn't show the body, and so it may have been no dry run. */
+/* The handlers of delete and deletecollection read options from the query only where the body is empty: DELETE with ?dryRun=All and
+ * a body that doesn't say so deletes. Level Metadata doesn't show the body, and so it may have been no dry run. */
 bool kube_event_is_dry(const struct kube_event *e)
 {
     static const char *const deletes[] = { "delete", "deletecollection", NULL };
-    /* Elsewhere it means nothing: POST …/serviceaccounts/<name>/token?dryRun=All answers with a token that works. */
+    /* Elsewhere it means nothing: POST serviceaccounts/<name>/token?dryRun=All answers with a token that works. */
     static const char *const stored[] = { "", "eviction", "scale", "status", NULL };
     if (!is_among(e->subresource, stored))
         return false;

@@ -107,6 +107,10 @@ static void others(struct checks *c)
     cover_put(&w, with(e, "objectRef.apiGroup", "\"rbac.authorization.k8s.io\""));
     cover_expect(c, &w, FOUND_mutation_unrecorded, "a protected kind without a namespace");
     cover_put(&w, cover_event(&w, n));
+    e = with(cover_other(&w, "agent", "create"), "requestURI", "\"/api/v1/serviceaccounts/x/token?dryRun=All\"");
+    cover_put(&w, with(e, "objectRef.subresource", "\"token\""));
+    cover_expect(c, &w, FOUND_mutation_unrecorded, "a token, which dryRun doesn't keep from working");
+    cover_put(&w, cover_event(&w, n));
     cover_put(&w, with(cover_other(&w, "agent", "patch"), "responseStatus.code", "504"));
     cover_expect(c, &w, FOUND_mutation_open, "one that timed out");
     cover_put(&w, cover_event(&w, n));
