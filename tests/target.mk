@@ -22,6 +22,10 @@ check_PROGRAMS += tests/unit/test_fence_haproxy
 TESTS += tests/unit/test_fence_haproxy
 tests_unit_test_fence_haproxy_SOURCES = tests/unit/test_fence_haproxy.c tests/unit/check.h
 tests_unit_test_fence_haproxy_LDADD = $(TESTKEY_LIBS) $(SEBCTL_FENCE_LIBS)
+check_PROGRAMS += tests/unit/test_fence_kubernetes
+TESTS += tests/unit/test_fence_kubernetes
+tests_unit_test_fence_kubernetes_SOURCES = tests/unit/test_fence_kubernetes.c tests/unit/check.h
+tests_unit_test_fence_kubernetes_LDADD = $(TESTKEY_LIBS) $(SEBCTL_FENCE_LIBS)
 
 kubernetes_tests = tests/unit/test_target_kubernetes tests/unit/test_target_kubernetes_texts \
 	tests/unit/test_target_kubernetes_answers

@@ -7,6 +7,8 @@
 #include "fence/template.h"
 
 #define POINTER_STEPS 12
+#define GUARDS_GROUPS "request.groups"
+#define POLICIES_GROUPS "request.userInfo.groups"
 #define LIST_TEXT_MAX (64 * 1024)
 #define WORD_NAMES "'use', 'verb', 'group', 'resource', 'subresource', 'namespace', 'name', 'uid', 'version', 'body'"
 #define GROUP_KEYS "@GROUPS@.filter(g, g.startsWith('seb:'))"
@@ -90,12 +92,12 @@ static result put_issuer(const struct fence_kubernetes_args *a, const struct pub
     AUTO_BUF discovery = BUF(LIST_TEXT_MAX);
     TRY(put_discovery_words(a, key, &discovery));
     const struct template_word words[] = {
-        { "ISSUER", a->target->issuer },
-        { "KID", digest_text(pubkey_thumbprint(key), kid) },
-        { "DISCOVERY", (const char *)discovery.p },
-        { "AUDIENCE", a->target->audience },
-        { "DOMAIN", a->config->domain },
-        { "INSTANCE", a->config->instance },
+        { .name = "ISSUER", .text = a->target->issuer },
+        { .name = "KID", .text = digest_text(pubkey_thumbprint(key), kid) },
+        { .name = "DISCOVERY", .text = (const char *)discovery.p },
+        { .name = "AUDIENCE", .text = a->target->audience },
+        { .name = "DOMAIN", .text = a->config->domain },
+        { .name = "INSTANCE", .text = a->config->instance },
     };
     const unsigned n = sizeof words / sizeof *words;
     TRY(template_put(kubernetes_issuer_yaml, words, n, out));
@@ -104,7 +106,7 @@ static result put_issuer(const struct fence_kubernetes_args *a, const struct pub
 
 result fence_kubernetes_authentication(const struct fence_kubernetes_args *a, struct buf *out)
 {
-    const struct template_word words[] = { { "TARGET", a->target->name } };
+    const struct template_word words[] = { { .name = "TARGET", .text = a->target->name } };
     TRY(template_put(kubernetes_authentication_yaml, words, 1, out));
     for (unsigned i = 0; i < a->keys_n; i++)
         TRY(put_issuer(a, a->keys[i], out));
@@ -143,10 +145,10 @@ result fence_kubernetes_jwks(const struct pubkey *key, struct buf *out)
 
 /* ---- authorization.yaml */
 
-static result put_keeper(const struct fence_kubernetes_args *a, struct buf *out)
+static result put_keeper(const struct fence_kubernetes_args *a, const char *groups, struct buf *out)
 {
     if (a->break_glass)
-        TRY(buf_printf(out, "'%s' in @GROUPS@", a->break_glass));
+        TRY(buf_printf(out, "'%s' in %s", a->break_glass, groups));
     else
         TRY(buf_text(out, "false"));
     return text_end(out);
@@ -187,26 +189,26 @@ result fence_kubernetes_authorization(const struct fence_kubernetes_args *a, str
     set_add_text(&secrets, ""); /* listed in all namespaces at once */
     for (unsigned i = 0; i < homes.n; i++)
         set_add(&secrets, homes.word[i]);
-    TRY(put_keeper(a, &keeper));
+    TRY(put_keeper(a, GUARDS_GROUPS, &keeper));
     TRY(put_set(&users, &trusted));
     TRY(put_set(&homes, &at_home));
     TRY(put_set(&tokens, &of_tokens));
     TRY(put_set(&secrets, &of_secrets));
-    TRY(template_put(kubernetes_nowhere_yaml, &(struct template_word){ "DIRECTORY", a->directory }, 1, &nowhere));
+    TRY(template_put(kubernetes_nowhere_yaml, &(struct template_word){ .name = "DIRECTORY", .text = a->directory }, 1, &nowhere));
     TRY(text_end(&nowhere));
     const struct template_word words[] = {
-        { "TARGET", a->target->name },
-        { "NOWHERE", (const char *)nowhere.p },
-        { "BROKER", m->broker },
-        { "KEEPER", (const char *)keeper.p },
-        { "ONE_KEY", m->one_key },
-        { "WORDS", m->words },
-        { "TRUSTED", (const char *)trusted.p },
-        { "IDENTITY_NAMESPACES", (const char *)at_home.p },
-        { "TOKEN_NAMESPACES", (const char *)of_tokens.p },
-        { "SECRET_NAMESPACES", (const char *)of_secrets.p },
-        { "GROUPS", "request.groups" },
-        { "EXTRA", "request.extra" },
+        { .name = "TARGET", .text = a->target->name },
+        { .name = "NOWHERE", .text = (const char *)nowhere.p },
+        { .name = "BROKER", .text = m->broker, .open = true },
+        { .name = "KEEPER", .text = (const char *)keeper.p },
+        { .name = "ONE_KEY", .text = m->one_key, .open = true },
+        { .name = "WORDS", .text = m->words, .open = true },
+        { .name = "TRUSTED", .text = (const char *)trusted.p },
+        { .name = "IDENTITY_NAMESPACES", .text = (const char *)at_home.p },
+        { .name = "TOKEN_NAMESPACES", .text = (const char *)of_tokens.p },
+        { .name = "SECRET_NAMESPACES", .text = (const char *)of_secrets.p },
+        { .name = "GROUPS", .text = GUARDS_GROUPS },
+        { .name = "EXTRA", .text = "request.extra" },
     };
     return template_put(kubernetes_authorization_yaml, words, sizeof words / sizeof *words, out);
 }
@@ -286,21 +288,21 @@ result fence_kubernetes_fence(const struct fence_kubernetes_args *a, struct buf 
     TRY(put_exempt(a, &exempt));
     TRY(put_subjects(a, &subjects));
     TRY(put_steps(&steps));
-    TRY(put_keeper(a, &keeper));
+    TRY(put_keeper(a, POLICIES_GROUPS, &keeper));
     const struct template_word words[] = {
-        { "TARGET", a->target->name },
-        { "BROKER_SUBJECTS", (const char *)subjects.p },
-        { "PROTECTED", (const char *)namespaces.p },
-        { "CLUSTER_KINDS", (const char *)kinds.p },
-        { "EXEMPT", (const char *)exempt.p },
-        { "BROKER", m->broker },
-        { "KEEPER", (const char *)keeper.p },
-        { "ONE_KEY", m->one_key },
-        { "WORDS", m->words },
-        { "FIELDS", m->fields },
-        { "STEPS", (const char *)steps.p },
-        { "GROUPS", "request.userInfo.groups" },
-        { "EXTRA", "request.userInfo.extra" },
+        { .name = "TARGET", .text = a->target->name },
+        { .name = "BROKER_SUBJECTS", .text = (const char *)subjects.p },
+        { .name = "PROTECTED", .text = (const char *)namespaces.p },
+        { .name = "CLUSTER_KINDS", .text = (const char *)kinds.p },
+        { .name = "EXEMPT", .text = (const char *)exempt.p },
+        { .name = "BROKER", .text = m->broker, .open = true },
+        { .name = "KEEPER", .text = (const char *)keeper.p },
+        { .name = "ONE_KEY", .text = m->one_key, .open = true },
+        { .name = "WORDS", .text = m->words, .open = true },
+        { .name = "FIELDS", .text = m->fields, .open = true },
+        { .name = "STEPS", .text = (const char *)steps.p },
+        { .name = "GROUPS", .text = POLICIES_GROUPS },
+        { .name = "EXTRA", .text = "request.userInfo.extra" },
     };
     return template_put(kubernetes_fence_yaml, words, sizeof words / sizeof *words, out);
 }

@@ -23,6 +23,15 @@ static result word_find(struct span name, const struct template_word *words, uns
     return fail(E_invariant);
 }
 
+static result put(struct span s, const struct template_word *words, unsigned n, struct buf *out);
+
+/* A row's text; the rows further down are those of the same table, so that it ends. */
+static result put_word(const struct template_word *words, unsigned row, unsigned n, struct buf *out)
+{
+    struct span text = span_text(words[row].text);
+    return words[row].open ? put(text, words + row + 1, n - row - 1, out) : buf_put(out, text);
+}
+
 static result put(struct span s, const struct template_word *words, unsigned n, struct buf *out)
 {
     for (size_t at = 0; at < s.n;) {
@@ -35,7 +44,7 @@ static result put(struct span s, const struct template_word *words, unsigned n, 
             continue;
         }
         TRY(word_find(span_part(s, at + 1, name), words, n, &row));
-        TRY(put(span_text(words[row].text), words + row + 1, n - row - 1, out)); /* rows further down: so it ends */
+        TRY(put_word(words, row, n, out));
         at += name + 2;
     }
     return OK;
@@ -49,7 +58,7 @@ static result put_line(struct span line, const struct template_word *words, unsi
         return put(line, words, n, out);
     TRY(word_find(span_part(line, 1, name), words, n, &row));
     struct span text = span_text(words[row].text);
-    TRY(put(text, words + row + 1, n - row - 1, out));
+    TRY(put_word(words, row, n, out));
     return text.n == 0 || text.p[text.n - 1] == '\n' ? OK : buf_u8(out, '\n');
 }
 

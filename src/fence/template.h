@@ -4,9 +4,10 @@
 
 #include "base/bytes.h"
 
-/* What @NAME@ stands for; its text may hold placeholders of the same table, of rows further down alone. */
+/* What @NAME@ stands for. An open text may hold placeholders itself, of rows further down; any other is put as it is. */
 struct template_word {
     const char *name, *text;
+    bool open;
 };
 
 /* Appends the lines (NULL-terminated, each with its newline), each @NAME@ replaced. A line of nothing but a placeholder whose text

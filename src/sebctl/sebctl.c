@@ -54,7 +54,7 @@ static const char help[] =
     "  pubkeys                 the public keys: of this instance, and those that it trusts\n"
     "      --pem ROLE          one as PEM: attestation, record, mint, policy or revocation\n"
     "      --trust             what an auditor pins, for seb-audit --trust\n"
-    "  fence haproxy ...       a target's fence; sebctl fence --help\n"
+    "  fence haproxy|kubernetes ...   a target's fence; sebctl fence --help\n"
     "  target kubernetes ...   what sebd.json says of a cluster, from its kubeconfig; sebctl target --help\n"
     "  export DIR              the log as a new folder, for seb-audit\n"
     "      --without-bodies    leave out what was written\n"
