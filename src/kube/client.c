@@ -185,27 +185,32 @@ static CURLcode set_call(struct kube *k, const struct kube_call *call, const cha
     return code;
 }
 
-static void text_take(const json_t *o, const char *name, char *to, size_t room)
+static void text_take(struct span s, char *to, size_t room)
 {
-    struct span s = span_text(json_string_value(json_object_get(o, name)));
-    s = span_part(s, 0, room - 1);
-    if (!is_ok(span_copy_text(s, to, room)))
+    if (!is_ok(span_copy_text(span_part(s, 0, room - 1), to, room)))
         to[0] = 0;
     for (char *c = to; *c; c++)
         if (*c < ' ' || *c > '~')
             *c = '?';
 }
 
-/* What isn't JSON stays unread: a proxy's page, or a stream. */
+static struct span text_of(const json_t *o, const char *name)
+{
+    return span_text(json_string_value(json_object_get(o, name)));
+}
+
+/* What isn't JSON is kept as words alone: the API server's own errors before it knows a kind, or a proxy's page. */
 static void answer_take(const struct call *c, struct kube_answer *ret)
 {
-    if (!is_ok(kube_json(buf_span(&c->body), &ret->object)))
+    if (!is_ok(kube_json(buf_span(&c->body), &ret->object))) {
+        if (ret->status >= 400)
+            text_take(buf_span(&c->body), ret->message, sizeof ret->message);
         return;
-    const json_t *kind = json_object_get(ret->object, "kind"), *status = json_object_get(ret->object, "status");
-    if (!span_is(span_text(json_string_value(kind)), "Status") || span_is(span_text(json_string_value(status)), "Success"))
+    }
+    if (!span_is(text_of(ret->object, "kind"), "Status") || span_is(text_of(ret->object, "status"), "Success"))
         return;
-    text_take(ret->object, "reason", ret->reason, sizeof ret->reason);
-    text_take(ret->object, "message", ret->message, sizeof ret->message);
+    text_take(text_of(ret->object, "reason"), ret->reason, sizeof ret->reason);
+    text_take(text_of(ret->object, "message"), ret->message, sizeof ret->message);
 }
 
 static result conclude(struct kube *k, CURLcode done, const struct call *c, struct kube_answer *ret, struct trouble *t)

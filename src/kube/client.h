@@ -29,7 +29,7 @@ struct kube_call {
 struct kube_answer {
     unsigned status;
     json_t *object; /* what came, where it is JSON; else NULL. Owned. Numbers may be reals: it is no document of ours */
-    char reason[65], message[513]; /* of a Status that isn't Success; printable; else "" */
+    char reason[65], message[513]; /* of a Status that isn't Success, or the words of an error that is none; printable; else "" */
 };
 void kube_answer_free(struct kube_answer *a); /* accepts a zeroed one */
 #define AUTO_ANSWER __attribute__((cleanup(kube_answer_free))) struct kube_answer
