@@ -7,3 +7,4 @@ check_PROGRAMS += tests/unit/test_kube_patch
 TESTS += tests/unit/test_kube_patch
 tests_unit_test_kube_patch_SOURCES = tests/unit/test_kube_patch.c tests/unit/check.h
 tests_unit_test_kube_patch_LDADD = $(KUBE_LIBS)
+EXTRA_DIST += tests/kube/operators-tools tests/lib/fields-agree

@@ -20,8 +20,8 @@ MUST_USE result visible_changes(
 /* What the API server puts in before its fence looks, where the object leaves it out. Changes object. */
 MUST_USE result visible_defaults(const struct visible_kind *k, json_t *object);
 
-/* The same of a custom resource's spec, by the schema of its definition in that version: first-level defaults that are put in, and
- * members that it doesn't know, which are dropped. Without such a schema nothing changes. */
+/* The same of a custom resource's spec, by the schema of its definition in that version: defaults that are put in, and members that
+ * it doesn't know, which are dropped. Without such a schema nothing changes. */
 MUST_USE result visible_custom(const json_t *definition, const char *version, json_t *object);
 
 /* Where a pod's specification lies in what makes pods, as a pointer; NULL: it makes none. The lists in there, up to NULL. */

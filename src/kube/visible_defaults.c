@@ -158,23 +158,36 @@ static const json_t *custom_spec_schema(const json_t *definition, const char *ve
     return NULL;
 }
 
-/* apiextensions/v1: pruning and defaulting by a structural schema. */
-result visible_custom(const json_t *definition, const char *version, json_t *object)
+#define SCHEMA_DEPTH 32 /* a schema may not refer to itself; this is only a bound */
+
+/* apiextensions/v1: pruning and defaulting by a structural schema, which says properties, additionalProperties and items. */
+static result schema_settle(const json_t *schema, json_t *v, unsigned depth)
 {
-    const json_t *schema = custom_spec_schema(definition, version), *known = json_object_get(schema, "properties");
-    json_t *spec = json_object_get(object, "spec"), *v;
-    AUTO_JSON *before = json_copy(spec);
+    const json_t *known = json_object_get(schema, "properties"), *other = json_object_get(schema, "additionalProperties");
+    bool keeps = json_is_true(json_object_get(schema, "x-kubernetes-preserve-unknown-fields")) || other;
+    AUTO_JSON *before = json_is_object(v) ? json_copy(v) : NULL;
     const char *name;
-    bool keeps =
-        json_is_true(json_object_get(schema, "x-kubernetes-preserve-unknown-fields")) || json_has(schema, "additionalProperties");
-    if (!json_is_object(spec) || !json_is_object(known))
+    json_t *member;
+    size_t i;
+    if (depth == SCHEMA_DEPTH)
+        return OK;
+    json_array_foreach (v, i, member)
+        TRY(schema_settle(json_object_get(schema, "items"), member, depth + 1));
+    if (!json_is_object(v) || (!json_is_object(known) && !json_is_object(other)))
         return OK;
     if (!keeps)
-        json_object_foreach (before, name, v)
+        json_object_foreach (before, name, member)
             if (!json_has(known, name))
-                json_object_del(spec, name);
-    json_object_foreach ((json_t *)known, name, v)
-        if (json_has(v, "default") && !json_has(spec, name))
-            TRY(json_put_new(spec, name, json_deep_copy(json_object_get(v, "default"))));
+                json_object_del(v, name);
+    json_object_foreach ((json_t *)known, name, member)
+        if (json_has(member, "default") && !json_has(v, name))
+            TRY(json_put_new(v, name, json_deep_copy(json_object_get(member, "default"))));
+    json_object_foreach (v, name, member)
+        TRY(schema_settle(json_has(known, name) ? json_object_get(known, name) : other, member, depth + 1));
     return OK;
+}
+
+result visible_custom(const json_t *definition, const char *version, json_t *object)
+{
+    return schema_settle(custom_spec_schema(definition, version), json_object_get(object, "spec"), 0);
 }

@@ -277,9 +277,13 @@ static void test_defaults(struct checks *k)
     /* clang-format on */
     static const char definition[] =
         "{\"spec\":{\"versions\":[{\"name\":\"v1\",\"schema\":{\"openAPIV3Schema\":{\"properties\":{\"spec\":{\"properties\":"
-        "{\"size\":{\"type\":\"integer\",\"default\":3},\"on\":{\"type\":\"boolean\"}}}}}}}]}}";
-    AUTO_JSON *crd = value_of(definition), *o = value_of("{\"spec\":{\"on\":true,\"typo\":1}}");
-    AUTO_JSON *want = value_of("{\"spec\":{\"on\":true,\"size\":3}}");
+        "{\"size\":{\"type\":\"integer\",\"default\":3},\"on\":{\"type\":\"boolean\"},"
+        "\"list\":{\"items\":{\"properties\":{\"a\":{\"default\":1}}}},\"any\":{\"additionalProperties\":{\"properties\":{\"b\":{}}"
+        "}},"
+        "\"free\":{\"x-kubernetes-preserve-unknown-fields\":true,\"properties\":{\"c\":{\"default\":2}}}}}}}}}]}}";
+    AUTO_JSON *crd = value_of(definition),
+              *o = value_of("{'spec':{'on':true,'typo':1,'list':[{},{'x':1}],'any':{'k':{'b':1,'y':2}},'free':{'z':1}}}");
+    AUTO_JSON *want = value_of("{'spec':{'on':true,'size':3,'list':[{'a':1},{'a':1}],'any':{'k':{'b':1}},'free':{'z':1,'c':2}}}");
     check_that(
         k, is_ok(visible_custom(crd, "v1", o)) && json_equal(o, want), "a custom resource's defaults, and what its schema drops");
     check_that(k, is_ok(visible_custom(crd, "v2", o)) && json_equal(o, want), "another version's schema says nothing");
