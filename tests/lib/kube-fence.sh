@@ -68,9 +68,14 @@ fence_takes() { # a credential is taken: the policy's parameter has arrived
 }
 world_settled() {
     [ "$(kube_curl admin "/apis/apps/v1/namespaces/prod/deployments/web" | jq '.status.replicas // 0')" = 2 ] &&
-        [ "$(kube_curl admin '/api/v1/namespaces/prod/resourcequotas/quota' | jq -r '.status.used["count/pods"] // ""')" = 3 ] &&
+        [ "$(kube_curl admin '/api/v1/namespaces/prod/resourcequotas/quota' | jq -r '.status.used["count/pods"] // ""')" = 4 ] &&
         [ "$(kube_curl admin '/apis/policy/v1/namespaces/prod/poddisruptionbudgets/web' | jq '.status.observedGeneration // 0')" = 1 ] &&
         kube_curl admin /api/v1/namespaces/elsewhere/serviceaccounts/default -fo /dev/null
+}
+bound() { [ "$(kube_curl admin "/api/v1/namespaces/prod/persistentvolumeclaims/$1" | jq -r '.status.phase')" = Bound ]; }
+world_owned() { # NAMESPACE KIND VERSION UID: config map "owned" by such an "owner"
+    kubectl_as admin apply --server-side -f - >"$dir/apply.out" <<<"{apiVersion: v1, kind: ConfigMap, metadata: {namespace: $1, name: owned,
+        ownerReferences: [{apiVersion: $3, kind: $2, name: owner, uid: $4}]}}"
 }
 world_apply() { kubectl_as admin apply --server-side -f "$kube_lib/../kube/world.yaml" >"$dir/apply.out" 2>&1; }
 fence_cluster() { # the whole stand; the world is laid before the fence stands
@@ -81,6 +86,9 @@ fence_cluster() { # the whole stand; the world is laid before the fence stands
     must kube_start "$dir/c" "$dir/fence/authentication.yaml" "$dir/fence/authorization.yaml"
     wait_for 30 world_apply || { cat "$dir/apply.out"; not_ok 'the world'; exit 1; }
     must wait_for 60 world_settled
+    must wait_for 60 bound vault
+    # Owned by what belongs to no namespace.
+    must world_owned prod PriorityClass scheduling.k8s.io/v1 "$(uid /apis/scheduling.k8s.io/v1/priorityclasses/owner)"
     if fenced; then
         must kubectl_as admin apply --server-side -f "$dir/fence/fence.yaml" >"$dir/fence.out"
         must wait_for 30 fence_allow_keys "$kid" "$kid_next"
@@ -109,14 +117,15 @@ said() { jq -r '.message // "" | tostring' "$dir/answer" 2>/dev/null | head -c 3
 rehearsed() { case $1 in *\?*) echo "$1&dryRun=All" ;; *) echo "$1?dryRun=All" ;; esac; }
 
 # attack NAME WHO METHOD PATH [BODY]: with the fence 403, and from the fence; without it what THROUGH says (2xx). Variables for one attack,
-# written before it: CTYPE, headers, THROUGH, REAL=1 (not only rehearsed without the fence), WORD (in the refusal).
+# written before it: CTYPE, headers, THROUGH, REAL=1 (not only rehearsed without the fence), REFUSED (another status than 403),
+# WORD (a pattern, in the refusal).
 attack() {
     local name=$1 path=$4 status
     shift
     if ! fenced && [ "$2" != GET ] && [ -z "${REAL:-}" ]; then path=$(rehearsed "$path"); fi
     status=$(api "$1" "$2" "$path" "${@:4}")
     if fenced; then
-        if [ "$status" = 403 ] && grep -qE -- "${WORD:-.}" "$dir/answer"; then ok "$name"; else not_ok "$name" "NOT refused: $status: $(said)"; fi
+        if [[ $status == ${REFUSED:-403} ]] && grep -qE -- "${WORD:-.}" "$dir/answer"; then ok "$name"; else not_ok "$name" "NOT refused: $status: $(said)"; fi
     elif [[ $status =~ ^${THROUGH:-2..}$ ]]; then ok "without the fence: $name"; else
         not_ok "without the fence it fails too, so it shows nothing: $name" "$status: $(said)"
     fi
@@ -181,6 +190,7 @@ kube_groups() {
         select($c[.]) | "\(.)=\($c[.])"] + ["decision=\($c.jti)", "attestation=\($c.att)"] + [($c.fields // [])[] | "field=\(.)"] |
         $c + {groups: (["broker"] + .)}' <<<"$1" | sed 's/^{//; s/}$//'
 }
+fields() { jq -nc '$ARGS.positional' --args -- "$@"; } # POINTER=VALUE…, as a claim
 # for_object VERB PATH [CLAIM=JSON…]: the credential for what lies at this path, as it is now
 for_object() {
     local verb=$1 path=$2 parts group=- namespace=- name sub
@@ -193,3 +203,4 @@ for_object() {
     [ "$verb" = create ] || words=(version="\"$(version "$at")\"" uid="\"$(uid "$at")\"")
     kube_token "$verb" "$group" "${parts[0]}" "$sub" "$namespace" "$name" "${words[@]}" "$@"
 }
+decoded_claims() { tr '_-' '/+' | awk '{ while (length % 4) $0 = $0 "="; print }' | base64 -d; } # base64url
