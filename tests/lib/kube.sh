@@ -223,7 +223,7 @@ kube_api_start() { # [AUTHENTICATION AUTHORIZATION]
     [ $# = 0 ] || files=("--authentication-config=$1" "--authorization-config=$2")
     printf 'apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n' >"$KUBE/audit.yaml"
     kube_spawn api "$KUBE_BIN/kube-apiserver" --etcd-servers="http://127.0.0.1:$KUBE_ETCD_PORT" --bind-address=127.0.0.1 \
-        --advertise-address=127.0.0.1 --secure-port="$KUBE_PORT" --endpoint-reconciler-type=none --service-cluster-ip-range=10.0.0.0/24 \
+        --advertise-address=127.0.0.1 --secure-port="$KUBE_PORT" --endpoint-reconciler-type=none --enable-admission-plugins=NodeRestriction --service-cluster-ip-range=10.0.0.0/24 \
         --tls-cert-file="$pki/server.crt" --tls-private-key-file="$pki/server.key" --client-ca-file="$pki/ca.crt" \
         --requestheader-client-ca-file="$pki/front-ca.crt" --requestheader-allowed-names=front-proxy \
         --requestheader-username-headers=X-Remote-User --requestheader-group-headers=X-Remote-Group --requestheader-extra-headers-prefix=X-Remote-Extra- \
