@@ -365,6 +365,9 @@ static void lines(struct checks *c)
         "{\"requestObject\":[[[[}",
         "{\"verb\":\"unended",
         "\xff\xfe",
+        "{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/"
+        "v1\",\"level\":\"Metadata\",\"stage\":\"ResponseComplete\",\"verb\":\"get\","
+        "\"user\":{},\"imperson\\u0061tedUser\":{},\"requestReceivedTimestamp\":\"2026-01-01T00:00:00Z\"}",
     };
     static const struct {
         const char *path, *value, *name;
