@@ -289,11 +289,12 @@ static void tree_wipe(json_t *v)
     size_t i;
     if (json_is_string(v))
         wipe((char *)json_string_value(v), json_string_length(v));
-    json_array_foreach (v, i, member)
+    json_array_foreach (v, i, member) {
         tree_wipe(member);
-    if (json_is_object(v))
-        json_object_foreach (v, key, member)
-            tree_wipe(member);
+    }
+    json_object_foreach (v, key, member) {
+        tree_wipe(member);
+    }
 }
 
 result kubeconfig_read(const char *path, const char *context, struct kubeconfig *ret, struct trouble *t)

@@ -1,4 +1,4 @@
-# src/kube: a Kubernetes API server, for operators' and authorities' tools. No process of sebd links it (tests/int/powers).
+# src/kube: a Kubernetes API server, for operators' and authorities' tools. No process of sebd links it.
 noinst_LIBRARIES += libkube.a
 libkube_a_SOURCES = \
 	src/kube/apply.c \
