@@ -15,6 +15,7 @@
 
 const char fence_kubernetes_help[] =
     "usage: sebctl fence kubernetes --target NAME --namespace NS... --write DIR [OPTION]...\n"
+    "       sebctl fence kubernetes --check --kubeconfig FILE --namespace NS...         (sebctl fence kubernetes --check --help)\n"
     "Writes what makes a Kubernetes cluster (1.34 and later) refuse every change in the namespaces but the broker's, and hold the\n"
     "broker's credentials to what they say:\n"
     "  authentication.yaml       for kube-apiserver --authentication-config: an issuer for each mint key\n"
