@@ -205,6 +205,9 @@ void core_make(struct core_room *r, struct checks *c, const char *work, const ch
         "instance", "b1", "state_dir", state, "tpm", "path", "/dev/tpmrm0", "mint_key", "backend", "tpm", "pinned", "policy",
         jwk_of(r->policy_key), "revocation", jwk_of(r->revocation_key), "targets", "docs", "kind", "http", "prefix",
         "https://docs.example/", "audience", "docs", "ca", "/ca.pem");
+    json_object_set_new(json_object_get(o, "targets"), "cluster",
+        json_pack("{s:s,s:s,s:s,s:s,s:s,s:i,s:i}", "kind", "kubernetes", "prefix", "https://cluster.example/", "audience",
+            "cluster", "ca", "/ca.pem", "issuer", "https://cluster.example/i", "settle_ms", 100, "timeout_ms", 1000));
     must(o != NULL, "configuration");
     must_ok(json_canonical(o, &r->config_text), "configuration");
 }

@@ -36,6 +36,9 @@ struct core_room {
     bool signs; /* else nothing can be signed */
     enum seb_code loaded_code; /* its answer to what it is handed */
     uint32_t resumed_bits;
+    /* What the runner answers to a call for this entry, where it isn't the http target's usual; false: nothing. The texts that it
+     * points to stay until the next call. */
+    bool (*calls)(const struct entry *e, struct answer_message *ret);
     bool answers; /* challenges at once; else when told to */
     bool has_anchor;
     uint64_t anchor_size;
