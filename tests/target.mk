@@ -2,6 +2,10 @@
 check_PROGRAMS += tests/unit/test_target tests/unit/test_runner_plan tests/int/call_driver tests/int/runner_driver
 tests_unit_test_target_SOURCES = tests/unit/test_target.c tests/unit/check.h
 tests_unit_test_target_LDADD = $(TARGET_LIBS)
+check_PROGRAMS += tests/unit/test_call_head
+TESTS += tests/unit/test_call_head
+tests_unit_test_call_head_SOURCES = tests/unit/test_call_head.c tests/unit/check.h
+tests_unit_test_call_head_LDADD = $(CALL_LIBS)
 tests_unit_test_runner_plan_SOURCES = tests/unit/test_runner_plan.c src/runner/plan.c src/runner/runner.h tests/unit/check.h
 tests_unit_test_runner_plan_LDADD = libtarget.a liblink.a libsebconfig.a $(BASE_LIBS)
 tests_int_call_driver_SOURCES = tests/int/call_driver.c
