@@ -81,7 +81,7 @@ static bool split(struct span path, struct segments *ret)
         return false;
     for (size_t at = 1;;) {
         size_t end = span_find(path, at, '/');
-        if (s.n == SEGMENTS_MAX || end == at)
+        if (s.n == SEGMENTS_MAX)
             return false;
         s.each[s.n] = span_part(path, at, end - at);
         s.end[s.n++] = end;
