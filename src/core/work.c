@@ -124,14 +124,28 @@ bool agent_may_refuse(struct core *c, struct agent *a)
     return true;
 }
 
+/* The path of a subresource begins with its object's. */
+static bool is_part_of(struct span part, struct span whole)
+{
+    return part.n > whole.n && part.p[whole.n] == '/' && span_equal(span_part(part, 0, whole.n), whole);
+}
+
+/* Of a kind of objects, what is done to a part of one is done to the object. */
+static bool is_same_thing(const struct work *w, const char *resource)
+{
+    struct span mine = span_text(w->certificate.contract.mutation.resource), other = span_text(resource);
+    if (span_equal(mine, other))
+        return true;
+    return w->target && target_keeps_body(w->target->kind) && (is_part_of(mine, other) || is_part_of(other, mine));
+}
+
 bool resource_is_locked(struct core *c, const char *target, const char *resource)
 {
     struct work *w, *next;
     HASH_ITER(hh_cid, c->by_cid, w, next)
     {
         if (w->stage >= STAGE_SETTLE && w->stage <= STAGE_CONCLUDE &&
-            span_is(span_text(w->certificate.contract.mutation.target), target) &&
-            span_is(span_text(w->certificate.contract.mutation.resource), resource))
+            span_is(span_text(w->certificate.contract.mutation.target), target) && is_same_thing(w, resource))
             return true;
     }
     return false;

@@ -281,6 +281,12 @@ static void test_reconciled(void)
         CORE_WAIT(&room, outcome_of(rows[i].name) || rule_of_reply()[0]);
         exp = core_newest(&room, ENTRY_DECISION, NULL).decision.exp;
     }
+    contract_for("untouched");
+    json_t *contract = at_path(room.w.certificate_json, "contract");
+    must_ok(json_put_text(room.w.certificate_json, "cid", "part"), "cid");
+    must_ok(json_put_text(room.w.request_json, "id", "part"), "id");
+    must_ok(json_put_text(contract, "resource", MAPS "untouched/status"), "resource");
+    check_code(room.c, fail(core_submit(&room)), E_resource_locked, "meanwhile the object is locked, in all its parts");
     bool early = false;
     for (unsigned i = 0; i < n; i++) {
         final_wait(rows[i].name);
