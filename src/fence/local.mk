@@ -1,6 +1,7 @@
 # What sebctl fence and sab fence are made of.
 noinst_LIBRARIES += libsebctlfence.a libsabfence.a
-libsebctlfence_a_SOURCES = src/sebctl/sebctl.h src/sebctl/fence.c src/sebctl/fence.h src/sebctl/fence_check.c src/sebctl/fence_haproxy.c \
+libsebctlfence_a_SOURCES = src/sebctl/sebctl.h src/sebctl/fence.c src/sebctl/fence.h src/sebctl/fence_check.c \
+	src/sebctl/fence_check.h src/sebctl/fence_check_kinds.c src/sebctl/fence_haproxy.c \
 	src/sebctl/fence_kubernetes.c src/fence/haproxy.c src/fence/haproxy.h src/fence/files.c src/fence/files.h \
 	src/fence/kubernetes.c src/fence/kubernetes.h src/fence/kubernetes_check.c src/fence/kubernetes_check.h \
 	src/fence/kubernetes_text.h src/fence/kubernetes_words.c \

@@ -148,6 +148,40 @@ result kube_discover(struct kube *k, const char *word, const char *subresource, 
     return found ? OK : trouble_say(t, E_not_found, "%s: the cluster serves no such resource", word);
 }
 
+static result each_of(struct kube *k, const char *group, const char *version, kube_each_fn *each, void *context, struct trouble *t)
+{
+    AUTO_BUF path = BUF(PATH_MAX_BYTES);
+    AUTO_JSON *answer = NULL;
+    const json_t *one;
+    struct kube_resource r;
+    size_t i;
+    TRY(group[0] ? buf_printf(&path, "/apis/%s/%s", group, version) : buf_printf(&path, "/api/%s", version));
+    TRY(buf_u8(&path, 0));
+    TRY(kube_get(k, (const char *)path.p, &answer, t));
+    json_array_foreach (json_object_get(answer, "resources"), i, one) {
+        struct span name = span_text(text_of(one, "name"));
+        if (span_find(name, 0, '/') == name.n && is_ok(resource_take(one, group, version, &r)))
+            each(context, &r, json_object_get(one, "verbs"));
+    }
+    return OK;
+}
+
+result kube_each(struct kube *k, kube_each_fn *each, void *context, struct trouble *t)
+{
+    AUTO_JSON *answer = NULL;
+    const json_t *group;
+    size_t i;
+    TRY(each_of(k, "", "v1", each, context, t));
+    TRY(kube_get(k, "/apis", &answer, t));
+    json_array_foreach (json_object_get(answer, "groups"), i, group) {
+        const char *version = text_of(json_object_get(group, "preferredVersion"), "version");
+        result r = each_of(k, text_of(group, "name"), version, each, context, t);
+        if (code_of(r) == E_no_memory)
+            return r;
+    }
+    return OK;
+}
+
 /* What a path's segment may be to Kubernetes (apimachinery's IsValidPathSegmentName), and needs no escape to us. */
 static bool is_segment(const char *text)
 {

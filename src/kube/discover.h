@@ -16,6 +16,10 @@ struct kube_resource {
  * subresource: one that it must have, or NULL. not_found with *t; kube_get's. */
 MUST_USE result kube_discover(
     struct kube *k, const char *word, const char *subresource, struct kube_resource *ret, struct trouble *t);
+/* Every resource that the cluster serves, in its group's preferred version, with what can be done to it (a list of Kubernetes'
+ * verbs). Groups that can't be asked are passed over. */
+typedef void kube_each_fn(void *context, const struct kube_resource *r, const json_t *verbs);
+MUST_USE result kube_each(struct kube *k, kube_each_fn *each, void *context, struct trouble *t);
 /* "/apis/apps/v1/namespaces/prod/deployments/web/scale", appended without a NUL. name NULL: of the collection. subresource NULL:
  * none. bad_value: a namespace or name that can't stand in a path, or a namespace of what has none, or none where there must be
  * one. */

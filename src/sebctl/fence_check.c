@@ -5,7 +5,7 @@
 #include "base/random.h"
 #include "base/secret.h"
 #include "fence/kubernetes_check.h"
-#include "kube/client.h"
+#include "sebctl/fence_check.h"
 #include "sebctl/sebctl.h"
 
 #include <getopt.h>
@@ -13,107 +13,30 @@
 #include <stdlib.h>
 
 #define SPACES_MAX 32
+#define KINDS_MAX 32
 #define TEXT_MAX 8192
 #define HEADERS_MAX 8
 
 static const char help[] =
-    "usage: sebctl fence kubernetes --check --kubeconfig FILE [--context NAME] --namespace NAME...\n"
+    "usage: sebctl fence kubernetes --check --kubeconfig FILE [--context NAME] --namespace NAME... [--cluster-kind KIND]...\n"
     "Tries with the credentials of the kubeconfig, a cluster-admin's best, every way around the fence that is known, in each of "
     "the\n"
-    "protected namespaces. Nothing changes: calls are dry runs, or on objects that aren't there; what can't be tried so is asked "
+    "protected namespaces, and for the protected kinds without one. Nothing changes: calls are dry runs, or on objects that aren't "
+    "there; what can't be tried so is asked "
     "of the\n"
     "API server (SelfSubjectAccessReview), and marked. One line an attempt: let through, refused, or not tried, and why.\n"
     "A refusal counts for the fence when the fence gave it: with credentials that may do little anyway, this shows nothing.\n"
     "Exit codes: 0 the fence refused all of it, 1 the cluster isn't fenced or nothing was shown, 2 the command line is wrong.\n";
 
 struct options {
-    const char *kubeconfig, *context, *space[SPACES_MAX];
-    unsigned spaces;
+    const char *kubeconfig, *context, *space[SPACES_MAX], *kind[KINDS_MAX];
+    unsigned spaces, kinds;
 };
-enum verdict { THROUGH, BY_POLICY, BY_GUARD, OTHERWISE, NOT_TRIED, VERDICTS };
-struct checking {
-    struct kube *kube;
-    char nobody[40]; /* a name that no object has */
-    unsigned count[VERDICTS], missing; /* missing: parts of the fence that aren't there, or aren't as they must be */
-    struct trouble trouble;
-};
-
-/* ---- the fence's own parts */
-
-static void say_missing(struct checking *c, const char *what, const char *why)
-{
-    c->missing++;
-    printf("NOT FENCED   %s: %s\n", what, why);
-}
-
-static const char *text_at(const json_t *o, const char *object, const char *name)
+const char *check_text(const json_t *o, const char *object, const char *name)
 {
     const char *text = json_string_value(json_object_get(json_object_get(o, object), name));
     return text ? text : "";
 }
-
-/* The object at a path; NULL where it isn't there, or can't be seen, which was said then. The caller owns it. */
-static json_t *part_get(struct checking *c, const char *what, const char *path)
-{
-    json_t *o = NULL;
-    if (is_ok(kube_get(c->kube, path, &o, &c->trouble)))
-        return o;
-    say_missing(c, what, c->trouble.text[0] ? c->trouble.text : "it can't be read");
-    return NULL;
-}
-
-static bool list_has(const json_t *list, const char *word)
-{
-    size_t i;
-    const json_t *v;
-    json_array_foreach (list, i, v)
-        if (span_is(span_text(json_string_value(v)), word))
-            return true;
-    return false;
-}
-
-static void check_policy(struct checking *c, const char *what, const char *path)
-{
-    AUTO_JSON *o = part_get(c, what, path);
-    if (!o)
-        return;
-    if (span_is(span_text(text_at(o, "spec", "failurePolicy")), "Fail"))
-        printf("fence        %s: it is there, and fails closed\n", what);
-    else
-        say_missing(c, what, "its failurePolicy isn't Fail: where it can't be evaluated, everybody passes");
-}
-
-/* parameters: the policy looks into an object, and must deny where that isn't there. */
-static void check_binding(struct checking *c, const char *what, const char *path, const char *policy, bool parameters)
-{
-    AUTO_JSON *o = part_get(c, what, path);
-    const json_t *spec = json_object_get(o, "spec"), *ref = json_object_get(spec, "paramRef");
-    if (!o)
-        return;
-    if (!span_is(span_text(text_at(o, "spec", "policyName")), policy))
-        say_missing(c, what, "it binds another policy");
-    else if (!list_has(json_object_get(spec, "validationActions"), "Deny"))
-        say_missing(c, what, "its validationActions don't hold Deny: what it finds is logged, and passes");
-    else if (parameters && !span_is(span_text(json_string_value(json_object_get(ref, "parameterNotFoundAction"))), "Deny"))
-        say_missing(c, what, "without its parameters everybody passes (parameterNotFoundAction)");
-    else
-        printf("fence        %s: it denies\n", what);
-}
-
-#define POLICIES "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/"
-#define BINDINGS "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/"
-static void check_parts(struct checking *c)
-{
-    check_policy(c, "policy seb-fence", POLICIES "seb-fence");
-    check_binding(c, "binding seb-fence", BINDINGS "seb-fence", "seb-fence", false);
-    check_policy(c, "policy seb-credential", POLICIES "seb-credential");
-    check_binding(c, "binding seb-credential", BINDINGS "seb-credential", "seb-credential", true);
-    AUTO_JSON *keys = part_get(c, "the allowed mint keys", "/api/v1/namespaces/seb-system/configmaps/mint-keys");
-    if (keys)
-        printf("fence        the allowed mint keys: configmap mint-keys is there\n");
-}
-
-/* ---- attempts */
 
 static void report(struct checking *c, const struct attempt *a, const char *space, enum verdict v, const char *why)
 {
@@ -187,7 +110,7 @@ static result attempt_call(
 }
 
 /* One object of the collection, into name; false where there is none to try it on. */
-static bool object_find(struct checking *c, const struct attempt *a, const char *space, char *name, size_t room)
+bool check_find(struct checking *c, const struct attempt *a, const char *space, char *name, size_t room)
 {
     AUTO_BUF path = BUF(TEXT_MAX);
     AUTO_JSON *list = NULL;
@@ -197,16 +120,16 @@ static bool object_find(struct checking *c, const struct attempt *a, const char 
     if (!is_ok(buf_text(&path, "?limit=1")) || !is_ok(buf_u8(&path, 0)) ||
         !is_ok(kube_get(c->kube, (const char *)path.p, &list, &c->trouble)))
         return false;
-    const char *found = text_at(json_array_get(json_object_get(list, "items"), 0), "metadata", "name");
+    const char *found = check_text(json_array_get(json_object_get(list, "items"), 0), "metadata", "name");
     c->trouble.text[0] = 0;
     return found[0] && is_ok(span_copy_text(span_text(found), name, room));
 }
 
-static void try_call(struct checking *c, const struct attempt *a, const char *space)
+void check_try(struct checking *c, const struct attempt *a, const char *space)
 {
     char name[254];
     AUTO_ANSWER answer = { 0 };
-    if (a->find && !object_find(c, a, space, name, sizeof name)) {
+    if (a->find && !check_find(c, a, space, name, sizeof name)) {
         report(c, a, space, NOT_TRIED, c->trouble.text[0] ? c->trouble.text : "there is none");
         return;
     }
@@ -259,7 +182,7 @@ static void try_asking(struct checking *c, const struct attempt *a, const char *
         conclude(c, a, space, r, &answer);
         return;
     }
-    const char *error = text_at(answer.object, "status", "evaluationError");
+    const char *error = check_text(answer.object, "status", "evaluationError");
     enum verdict v = json_is_true(json_object_get(status, "allowed")) ? THROUGH : refusal(error);
     report(c, a, space, v, v == THROUGH ? "it would" : "no right to it");
 }
@@ -300,7 +223,7 @@ static void try_all(struct checking *c, const struct attempt *attempts, const ch
         else if (a->how == ATTEMPT_AS)
             try_as(c, a);
         else
-            try_call(c, a, space);
+            check_try(c, a, space);
         fflush(stdout);
     }
 }
@@ -321,7 +244,8 @@ static result nobody_make(struct checking *c)
 static result end(const struct checking *c)
 {
     unsigned by_fence = c->count[BY_POLICY] + c->count[BY_GUARD];
-    printf("%u let through, %u refused by the fence, %u refused otherwise, %u not tried; %u parts of the fence missing\n",
+    printf("%u let through, %u refused by the fence, %u refused otherwise, %u not tried; %u parts of the fence missing or not to "
+           "be seen\n",
         c->count[THROUGH], by_fence, c->count[OTHERWISE], c->count[NOT_TRIED], c->missing);
     return c->count[THROUGH] || c->missing || !by_fence ? fail(E_not_fenced) : OK;
 }
@@ -338,8 +262,12 @@ static result run(const struct options *o, struct checking *c)
     TRY(kube_get(kube, "/version", &version, &c->trouble));
     c->kube = kube;
     check_parts(c);
-    for (unsigned i = 0; i < o->spaces; i++)
+    for (unsigned i = 0; i < o->spaces; i++) {
         try_all(c, attempts_in_namespace, o->space[i]);
+        TRY(check_kinds(c, o->space[i]));
+    }
+    for (unsigned i = 0; i < o->kinds; i++)
+        TRY(check_cluster_kind(c, o->kind[i]));
     try_all(c, attempts_everywhere, NULL);
     c->trouble.text[0] = 0;
     return end(c);
@@ -347,12 +275,13 @@ static result run(const struct options *o, struct checking *c)
 
 static result options_read(int argc, char **argv, struct options *o)
 {
-    enum { CHECK, KUBECONFIG, CONTEXT, SPACE, HELP };
+    enum { CHECK, KUBECONFIG, CONTEXT, SPACE, KIND, HELP };
     static const struct option names[] = {
         { "check", no_argument, NULL, CHECK },
         { "kubeconfig", required_argument, NULL, KUBECONFIG },
         { "context", required_argument, NULL, CONTEXT },
         { "namespace", required_argument, NULL, SPACE },
+        { "cluster-kind", required_argument, NULL, KIND },
         { "help", no_argument, NULL, HELP },
         { NULL, 0, NULL, 0 },
     };
@@ -368,6 +297,8 @@ static result options_read(int argc, char **argv, struct options *o)
             o->context = optarg;
         else if ((c == SPACE || c == 'n') && o->spaces < SPACES_MAX)
             o->space[o->spaces++] = optarg;
+        else if (c == KIND && o->kinds < KINDS_MAX)
+            o->kind[o->kinds++] = optarg;
         else if (c != CHECK)
             return fail(E_usage);
     }
