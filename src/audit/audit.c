@@ -1,9 +1,11 @@
 /* seb-audit: verifies an exported log, offline. seb-audit(1) and docs/auditing.md are its manuals. */
 #include "config.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/secret.h"
 #include "audit/cover.h"
@@ -33,7 +35,7 @@ static const char help[] =
     "  --namespace NAME... protected namespaces\n"
     "  --cluster-kind RESOURCE.GROUP...  protected kinds without a namespace\n"
     "  --since TIME        what came before isn't asked about: 2026-01-31T00:00:00Z\n"
-    "  --exempt USER...    besides those that the fence itself marks as exempt\n"
+    "  --exempt USER...    those whom the fence was told to exempt; Kubernetes' own it marks itself\n"
     "  --break-glass GROUP besides those that the fence itself marks so\n"
     "Exit codes: 0 no findings, 1 findings, 2 the command line is wrong, 3 a file can't be read,\n"
     "            4 no findings, but the export leaves requests or bodies out, so that not every decision was judged again;\n"
@@ -177,6 +179,9 @@ static int cover(int argc, char **argv)
     const char *wrong = cover_options_read(argc, argv, &c);
     if (wrong)
         return usage(wrong);
+    for (unsigned i = 0; i < c.logs.n; i++)
+        if (access(c.logs.list[i], R_OK) != 0)
+            return audit_complain(AUDIT_UNREADABLE, c.logs.list[i], fail_foreign(E_io, FOREIGN_ERRNO, (uint32_t)errno));
     const struct options o = {
         .trust = c.trust, .expect = c.expect, .ek_roots = c.ek_roots, .at_least = c.at_least, .json = c.json
     };

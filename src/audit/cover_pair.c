@@ -72,9 +72,19 @@ static bool starts_with(const char *text, const char *with)
     return span_is(span_part(span_text(text), 0, span_text(with).n), with);
 }
 
+/* Kubernetes' own, whom the fence exempts by itself. Whoever could change the fence could have it annotate anybody. */
+static bool is_of_kubernetes(const char *user)
+{
+    static const char *const names[] = { "system:serviceaccount:kube-system:", "system:node:", "system:kube-", "system:apiserver" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (starts_with(user, names[i]))
+            return true;
+    return false;
+}
+
 static bool is_exempt(const struct cover *c, const struct kube_event *e)
 {
-    return !e->impersonates && (e->exempt || is_listed(&c->options->exempt, e->username));
+    return !e->impersonates && ((e->exempt && is_of_kubernetes(e->username)) || is_listed(&c->options->exempt, e->username));
 }
 
 static bool is_break_glass(const struct cover *c, const struct kube_event *e)
@@ -242,7 +252,10 @@ static void take_unknown(const struct taken *t, bool has_decision, bool is_read)
     }
     n->mutations += is_protected(t->c, t->e);
     n->unrecorded++;
-    found(t, is_read ? FOUND_event_read : FOUND_event_unknown, t->has_words ? "" : "its words aren't of the fence's form");
+    char instance[100], about[160];
+    const char *word = words_get(&t->words, "instance");
+    snprintf(about, sizeof about, "instance %s", quoted(word ? word : "", instance, sizeof instance));
+    found(t, is_read ? FOUND_event_read : FOUND_event_unknown, t->has_words ? about : "its words aren't of the fence's form");
 }
 
 /* With a broker's words or name, and not refused. */
