@@ -135,22 +135,58 @@ static result evidence_of(struct core *c, struct span json, json_t **ret)
     return OK;
 }
 
-result attest_evidence(struct core *c, uint64_t slot, const struct evidence_message *m)
+static result answer(struct core *c, enum seb_code code, struct span json)
 {
     struct attestation *a = &c->attest;
     json_t *evidence = NULL;
-    if (!a->asking || slot != a->ask_slot)
-        return fail(E_illegal_message);
     a->asking = false;
     a->answered = a->answered && a->challenge.op != CHALLENGE_APPRAISE; /* an older one is void, whatever comes of this one */
-    result r = fail((enum seb_code)m->code);
+    result r = fail(code);
     if (is_ok(r))
-        r = evidence_of(c, m->json, &evidence);
+        r = evidence_of(c, json, &evidence);
     if (is_ok(r))
-        reply_value(c, slot, "evidence", evidence);
+        reply_value(c, a->ask_slot, "evidence", evidence);
     else
-        refuse(c, slot, r);
+        refuse(c, a->ask_slot, r);
     return code_of(r) == E_illegal_message ? r : OK;
+}
+
+static void note_is_stored(struct ticket *t, result stored)
+{
+    struct core *c = t->context;
+    struct attestation *a = &c->attest;
+    a->shown_ticket = (struct ticket){ .done = NULL };
+    result r = answer(c, code_of(stored), buf_span(&a->shown));
+    if (!is_ok(r))
+        child_abort("the keeper's EVIDENCE", r);
+}
+
+/* A verifier holds a log for rolled back that shows less than it saw, and grants it no lease; without one nothing is signed that
+ * would show more. So it is shown no note that a crash could take back. */
+static result answer_when_stored(struct core *c, const struct evidence_message *m)
+{
+    struct attestation *a = &c->attest;
+    uint64_t group;
+    result r = journal_note_group(c->journal, &group);
+    if (!is_ok(r))
+        return answer(c, code_of(r), m->json);
+    if (group == 0)
+        return answer(c, E_ok, m->json);
+    buf_clear(&a->shown);
+    TRY(buf_put(&a->shown, m->json));
+    a->shown_ticket = (struct ticket){ .index = group, .until = UNTIL_STORED, .context = c, .done = note_is_stored };
+    journal_wait(c->journal, &a->shown_ticket);
+    return OK;
+}
+
+result attest_evidence(struct core *c, uint64_t slot, const struct evidence_message *m)
+{
+    struct attestation *a = &c->attest;
+    if (!a->asking || slot != a->ask_slot || a->shown_ticket.done)
+        return fail(E_illegal_message);
+    if (a->challenge.op == CHALLENGE_APPRAISE && m->code == E_ok)
+        return answer_when_stored(c, m);
+    return answer(c, (enum seb_code)m->code, m->json);
 }
 
 /* It answers the last challenge, of this verifier, and judges just what was sent. */

@@ -6,6 +6,7 @@
 
 #include "attest/evidence.h"
 #include "attest/result.h"
+#include "core/journal.h"
 #include "entry/entry.h"
 #include "link/messages.h"
 #include "policy/judge.h"
@@ -27,6 +28,9 @@ struct attestation {
     uint64_t ask_slot;
     struct challenge challenge;
     struct digest challenger; /* thumbprint */
+    /* The keeper's answer, until the note that it shows is stored. */
+    struct buf shown;
+    struct ticket shown_ticket;
     /* The newest evidence that was sent, and for whom: one result may come for it. */
     bool answered;
     uint8_t nonce[NONCE_SIZE];

@@ -14,6 +14,7 @@ void attestation_init(struct attestation *a, int64_t now_ms)
     *a = (struct attestation){ .told = E_attestation_missing, .told_since_ms = now_ms };
     a->evidence = a->judged_of = a->of = BUF(EVIDENCE_TEXT_MAX);
     a->judged_text = a->result = BUF(JWS_TEXT_MAX);
+    a->shown = BUF(LINK_PACKET_MAX);
     for (unsigned i = 0; i < LOG_DOCUMENTS; i++)
         a->document[i].data = BUF(DOCUMENT_LOG_MAX);
 }
@@ -21,6 +22,7 @@ void attestation_init(struct attestation *a, int64_t now_ms)
 void attestation_free(struct attestation *a)
 {
     buf_free(&a->evidence);
+    buf_free(&a->shown);
     buf_free(&a->of);
     buf_free(&a->judged_text);
     buf_free(&a->judged_of);

@@ -16,6 +16,7 @@
 #define SIGN_WAIT_MS 50
 /* After a failed commit the next try waits. */
 #define DISK_WAIT_MS 500
+#define NOTE_NOWHERE UINT64_MAX
 
 struct commit {
     struct job job;
@@ -45,6 +46,8 @@ struct journal {
     uint64_t signed_size, quoted_size, appended_size;
     uint64_t group, stored_group; /* of the open batch; the last one that is stored */
     struct buf note;
+    uint64_t note_group; /* that it is in; 0: it was stored when the journal was opened, or there is none;
+                            NOTE_NOWHERE: a full batch had no room for it */
     uint64_t quotes_from; /* notes of smaller sizes may have been lost with a commit: a quote of one has nothing to stand on */
     int64_t unquoted_since;
 };
@@ -276,6 +279,7 @@ static result start_over(struct journal *j)
         TRY(store_batch_checkpoint(j->open, buf_span(&j->note)));
     j->quotes_from = j->signed_size;
     j->group++;
+    j->note_group = j->note.n ? j->group : 0;
     j->due_ms = j->not_before_ms = clock_mono_ms() + DISK_WAIT_MS;
     tickets_done(j, is_lost, j->health);
     return OK;
@@ -333,13 +337,15 @@ result journal_checkpoint(struct journal *j, uint64_t size, struct span note)
         return fail(E_illegal_message);
     struct store_mark mark = store_batch_mark(j->open);
     result r = store_batch_checkpoint(j->open, note);
-    if (code_of(r) == E_busy) { /* a later note covers it */
+    bool full = code_of(r) == E_busy; /* a later note covers it */
+    if (full) {
         store_batch_rewind(j->open, mark);
         j->quotes_from = size + 1;
     } else
         TRY(r);
     buf_clear(&j->note);
     TRY(buf_put(&j->note, note));
+    j->note_group = full ? NOTE_NOWHERE : j->group;
     j->signed_size = size;
     notes_due(j);
     tickets_done(j, is_reached, OK);
@@ -359,6 +365,23 @@ result journal_quote(struct journal *j, const struct stored_quote *q)
     j->quoted_size = q->size;
     j->unquoted_since = q->size == j->appended_size ? 0 : clock_mono_ms();
     notes_due(j);
+    return OK;
+}
+
+result journal_note_group(struct journal *j, uint64_t *ret)
+{
+    if (j->note_group == NOTE_NOWHERE) {
+        struct store_mark mark = store_batch_mark(j->open);
+        result r = store_batch_checkpoint(j->open, buf_span(&j->note));
+        if (!is_ok(r)) {
+            store_batch_rewind(j->open, mark);
+            return r;
+        }
+        j->note_group = j->group;
+    }
+    if (j->note_group == j->group)
+        journal_group(j); /* its commit is due now */
+    *ret = j->note_group > j->stored_group ? j->note_group : 0;
     return OK;
 }
 

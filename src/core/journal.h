@@ -53,6 +53,9 @@ int64_t journal_due_ms(const struct journal *j);
 /* From the keeper. The quote's age is what quote_stale is judged on. */
 MUST_USE result journal_checkpoint(struct journal *j, uint64_t size, struct span note);
 MUST_USE result journal_quote(struct journal *j, const struct stored_quote *q);
+/* The newest note is stored once this group is (UNTIL_STORED), and whoever was shown it before might never see it again: notes are
+ * stored with whatever is committed next. 0: it is stored, or there is none. busy: the batch is full. */
+MUST_USE result journal_note_group(struct journal *j, uint64_t *ret);
 /* Newest signed checkpoint: size, and the note as text (empty where none was signed in this run and before). */
 uint64_t journal_signed_size(const struct journal *j);
 struct span journal_note(const struct journal *j);

@@ -36,6 +36,17 @@ static bool blob_is_there(struct core_room *r, enum blob_kind kind, const struct
     return is_ok(store_reader_open(path, &reader)) && is_ok(store_read_blob(reader, kind, d, &data)) && data.n > 0;
 }
 
+/* The size of the newest note that a core which died now would begin with. */
+static uint64_t note_stored(struct core_room *r)
+{
+    char path[256];
+    uint64_t size = 0;
+    AUTO_STORE_READER *reader = NULL;
+    AUTO_BUF note = BUF(NOTE_MAX);
+    snprintf(path, sizeof path, "%s/state/log.db", r->work);
+    return is_ok(store_reader_open(path, &reader)) && is_ok(store_read_newest_checkpoint(reader, &size, &note)) ? size : 0;
+}
+
 /* Nothing can be signed: no lease was granted yet. */
 static void test_unsigned(struct core_room *r)
 {
@@ -192,6 +203,8 @@ static void test_attested(struct core_room *r)
     core_certificate(r, "attested-again");
     check_name(r, core_submit(r), E_ok, "another mutation");
     check_that(r->c, core_entries_of(r, ENTRY_ATTESTATION) == 1, "under the same result adds no second record of it");
+    check_name(r, core_challenge_honest(r), E_ok, "a challenge right behind a new note");
+    check_that(r->c, note_stored(r) == r->signed_size, "is answered when that note would survive a crash");
     check_name(r, core_attest(r), E_ok, "the next result");
     check_that(r->c, core_entries_of(r, ENTRY_ATTESTATION) == 1, "is not recorded as long as nothing names it");
     core_certificate(r, "attested-third");
