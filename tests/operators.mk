@@ -8,3 +8,10 @@ TESTS += tests/unit/test_kube_patch
 tests_unit_test_kube_patch_SOURCES = tests/unit/test_kube_patch.c tests/unit/check.h
 tests_unit_test_kube_patch_LDADD = $(KUBE_LIBS)
 EXTRA_DIST += tests/kube/operators-tools tests/lib/fields-agree
+TESTS += tests/int/kube-client
+EXTRA_DIST += tests/int/kube-client tests/fake/odd_api_server.py
+check_PROGRAMS += tests/unit/test_contract_kubernetes
+TESTS += tests/unit/test_contract_kubernetes
+tests_unit_test_contract_kubernetes_SOURCES = tests/unit/test_contract_kubernetes.c src/sab/contract_compose.c \
+	src/sab/contract_kubernetes.h src/fence/kubernetes_check.c src/fence/kubernetes_check.h tests/unit/check.h
+tests_unit_test_contract_kubernetes_LDADD = libpolicy.a $(KUBE_LIBS)
