@@ -228,8 +228,8 @@ int main(void)
     test_others(&r);
     test_secret(&r);
     test_refused(&r);
-    test_table(&r, attempts_in_namespace, 45);
-    test_table(&r, attempts_everywhere, 70);
+    test_table(&r, attempts_in_namespace, 50);
+    test_table(&r, attempts_everywhere, 65);
     test_refusals(&r.checks);
     json_decref(r.live);
     return checks_end(&r.checks);
