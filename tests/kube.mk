@@ -1,7 +1,7 @@
 # On a real Kubernetes API server, which is built with Go: scripts/check-kubernetes runs these, make check doesn't.
 EXTRA_DIST += scripts/check-kubernetes tests/lib/kube.sh tests/lib/kube-test.sh tests/lib/kube-www
 EXTRA_DIST += tests/kube/build/go.mod tests/kube/build/go.sum tests/kube/build/tools.go
-EXTRA_DIST += tests/kube/cluster-runs tests/kube/world.yaml tests/lib/kube-fence.sh tests/kube/fence-attacks-objects tests/kube/fence-attacks-guard \
+EXTRA_DIST += tests/kube/builds-once tests/kube/cluster-runs tests/kube/world.yaml tests/lib/kube-fence.sh tests/kube/fence-attacks-objects tests/kube/fence-attacks-guard \
 	tests/kube/fence-attacks-controllers tests/kube/fence-attacks-credentials tests/kube/fence-honest-work tests/kube/fence-holds-by-groups
 EXTRA_DIST += tests/lib/kube-stand.sh tests/lib/kube-story.sh
 EXTRA_DIST += tests/kube/covers tests/kube/covers-by-groups

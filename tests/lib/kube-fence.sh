@@ -25,7 +25,7 @@ fence_files() { # what an operator writes once, before the cluster starts
     for kind in "${fence_kinds[@]}"; do kinds+=(--cluster-kind "$kind"); done
     fence_config >"$dir/sebd.json" &&
         "$SEB_BIN/sebctl" fence kubernetes --config "$dir/sebd.json" --target $fence_target --namespace prod --namespace bank "${kinds[@]}" \
-            --break-glass "$KUBE_BREAK_GLASS" --keys "$kid=$dir/mint.pub" --keys "$kid_next=$dir/next.pub" --discovery-url "$KUBE_ISSUER" \
+            --exempt system:serviceaccount:trusted:robot=UPDATE:configmaps --break-glass "$KUBE_BREAK_GLASS" --keys "$kid=$dir/mint.pub" --keys "$kid_next=$dir/next.pub" --discovery-url "$KUBE_ISSUER" \
             --discovery-ca "$KUBE_CA" --write "$dir/fence" && cp -r "$dir/fence/www/." "$KUBE_WWW/"
 }
 no_fence_issuer() { # KID PUBLIC-KEY: its discovery document and key set, written without sebctl

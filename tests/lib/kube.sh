@@ -21,7 +21,7 @@
 #
 # Variables: KUBE (the folder), KUBE_SERVER (https://localhost:PORT), KUBE_PORT, KUBE_CA (file), KUBE_AUDIT (the API server's audit log, level
 # Metadata), KUBE_WWW (a folder that is served), KUBE_ISSUER (where: https://localhost:PORT, same CA), KUBE_BREAK_GLASS (the group's name).
-# KUBE_CONTROLLERS=none starts no kube-controller-manager.
+# KUBE_CONTROLLERS=none starts no kube-controller-manager. KUBE_GO is the one go to build with, SEB_KUBERNETES_CACHE where to.
 #
 # What is started dies with the shell that started it, even where that is killed; so start it from the test's own shell, not from a subshell, and
 # end with: trap kube_stop EXIT; trap 'exit 130' INT TERM
@@ -51,7 +51,7 @@ kube_go_suffices() {
 }
 kube_go() { # prints the Go to build with
     local go
-    for go in "$(command -v go || true)" /usr/local/go/bin/go /usr/lib/go/bin/go /usr/lib/go-1.*/bin/go; do
+    for go in ${KUBE_GO:-"$(command -v go || true)" /usr/local/go/bin/go /usr/lib/go/bin/go /usr/lib/go-1.*/bin/go}; do
         if [ -x "$go" ] && kube_go_suffices "$go"; then
             echo "$go"
             return 0
