@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #define PART_MAX 4096
+#define CUTS_MAX 20
 
 struct room {
     struct checks c;
@@ -188,7 +189,8 @@ static void answer(struct room *r)
     take_pcrs(r, e);
 }
 
-static void judged(struct room *r, const char *what, enum seb_code code, enum ear_status status)
+/* The same evidence may be judged once more. */
+static void judged_once(struct room *r, const char *what, enum seb_code code, enum ear_status status)
 {
     struct appraisal v;
     check_code(&r->c, appraise(&r->w->args, &v), E_ok, what);
@@ -201,7 +203,33 @@ static void judged(struct room *r, const char *what, enum seb_code code, enum ea
         &r->c, named && (code != E_ok || v.codes_n == 0) && v.status == status, code == E_ok ? "is affirmed" : code_name(code));
     r->w->known = v.known;
     appraisal_free(&v);
+}
+
+static void judged(struct room *r, const char *what, enum seb_code code, enum ear_status status)
+{
+    judged_once(r, what, code, status);
     world_challenge(r->w);
+}
+
+static bool is_safe(const struct room *r)
+{
+    const struct evidence *e = r->w->evidence;
+    struct attest a;
+    must(is_ok(attest_open(buf_span(&e->attest), buf_span(&e->signature), r->ak, &a)), "the quote");
+    return a.clock.safe;
+}
+
+/* The clock of a chip that was cut off counts as safe again when it has passed what may have been its last value, 4 s after the
+ * start: on a machine that takes that long to quote, once more. */
+static void cut_off(struct room *r)
+{
+    for (unsigned i = 0; i < CUTS_MAX; i++) {
+        step(r, "kill");
+        extend(r);
+        answer(r);
+        if (!is_safe(r))
+            return;
+    }
 }
 
 static void rounds(struct room *r)
@@ -226,14 +254,11 @@ static void rounds(struct room *r)
     judged(r, "the machine restarted", E_ok, EAR_AFFIRMING);
     check_that(&r->c, w->known.clock.reset_count > resets && w->known.clock.safe, "counted, and its clock safe");
 
-    step(r, "kill");
-    extend(r);
     w->run[0]++;
+    cut_off(r);
     w->args.options.strict_clock = true;
-    answer(r);
-    judged(r, "cut off, and strictly", E_clock_unsafe, EAR_WARNING);
+    judged_once(r, "cut off, and strictly", E_clock_unsafe, EAR_WARNING);
     w->args.options.strict_clock = false;
-    answer(r);
     judged(r, "cut off", E_ok, EAR_AFFIRMING);
     check_that(&r->c, !w->known.clock.safe, "its clock is unsafe");
 
