@@ -79,6 +79,12 @@ static struct digest signed_of(const struct document *d)
     return all;
 }
 
+/* How long a credential may hold by the certificate. */
+static int64_t seconds_at(const struct room *r)
+{
+    return json_integer_value(at_path(r->w.certificate_json, "contract.constraints.credential_s"));
+}
+
 struct entry room_decision(struct room *r, const struct document *certificate)
 {
     struct entry e = { .type = ENTRY_DECISION, .time = clock_utc_ms() };
@@ -104,7 +110,7 @@ struct entry room_decision(struct room *r, const struct document *certificate)
     put("\"v1\"", d->live.etag, sizeof d->live.etag);
     d->permitted = true;
     d->iat = e.time / 1000;
-    d->exp = d->iat + 10;
+    d->exp = d->iat + seconds_at(r);
     d->mint_key = *pubkey_thumbprint(r->instance.key[ROLE_MINT]);
     d->has_attestation = r->has_result;
     d->attestation = r->result;
@@ -122,7 +128,7 @@ struct entry room_read(struct room *r, const struct document *certificate)
     put("docs", d->target, sizeof d->target);
     put(text_at(r, "contract.resource"), d->resource, sizeof d->resource);
     d->iat = e.time / 1000;
-    d->exp = d->iat + 10;
+    d->exp = d->iat + seconds_at(r);
     d->mint_key = *pubkey_thumbprint(r->instance.key[ROLE_MINT]);
     d->has_attestation = r->has_result;
     d->attestation = r->result;

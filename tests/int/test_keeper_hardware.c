@@ -232,8 +232,11 @@ static void slow_tpm(struct world_of_hardware *h, struct room *r)
     enum { MANY = 24 };
     struct asked a[MANY];
     unsigned calls = r->calls;
+    /* For as long as the policy lets them, on a machine that is busy with others. */
+    edit(r->w.certificate_json, "contract.constraints.credential_s", "30");
     for (unsigned i = 0; i < MANY; i++)
         a[i] = ask(r, false);
+    edit(r->w.certificate_json, "contract.constraints.credential_s", "10");
     room_sign(r);
     r->worst_quote_ms = 0;
     for (unsigned i = 0; i < MANY; i++) {
