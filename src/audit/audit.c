@@ -126,6 +126,9 @@ static int audit(const struct options *o, const struct cover_options *cover, con
 {
     struct audit a = { .export.fd = -1, .expect = o->expect, .at_least = o->at_least };
     int code = audit_open(&a, o, export);
+    if (code == AUDIT_CLEAN && cover && !trust_issuer(&a.trust, cover->target))
+        code = audit_complain(
+            AUDIT_UNREADABLE, "the trust file names no issuer for this target: is it a cluster's name?", fail(E_target_unknown));
     if (code == AUDIT_CLEAN) {
         result r = cover ? cover_new(cover, &a.cover) : OK;
         if (is_ok(r))
