@@ -24,7 +24,7 @@ fence_files() { # what an operator writes once, before the cluster starts
     local kind kinds=()
     for kind in "${fence_kinds[@]}"; do kinds+=(--cluster-kind "$kind"); done
     fence_config >"$dir/sebd.json" &&
-        "$SEB_BIN/sebctl" fence kubernetes --config "$dir/sebd.json" --target $fence_target --namespace prod --namespace bank "${kinds[@]}" \
+        "$SEB_BIN/sebctl" fence kubernetes --config "$dir/sebd.json" --target $fence_target --namespace prod --namespace bank --namespace later "${kinds[@]}" \
             --exempt system:serviceaccount:trusted:robot=UPDATE:configmaps --break-glass "$KUBE_BREAK_GLASS" --keys "$kid=$dir/mint.pub" --keys "$kid_next=$dir/next.pub" --discovery-url "$KUBE_ISSUER" \
             --discovery-ca "$KUBE_CA" --write "$dir/fence" && cp -r "$dir/fence/www/." "$KUBE_WWW/"
 }
