@@ -250,7 +250,7 @@ static bool is_final(const char *name)
 static void final_wait(const char *name)
 {
     for (unsigned turns = 0; turns < 2 && !is_final(name); turns++) {
-        check_code(room.c, fail(core_attest(&room)), E_ok, "attested meanwhile");
+        must(core_attest(&room) == E_ok, "attested meanwhile");
         CORE_WAIT(&room, is_final(name));
     }
 }
