@@ -162,13 +162,15 @@ stand_mint_key_is_new() { [ "$(sebctl_at status --json | jq -r .keys.mint)" != "
 stand_result_names() { # the verifier's newest result names this mint key
     verifier_at results seb-1 --jwt >"$STAND/result.jwt" && cut -d. -f2 "$STAND/result.jwt" | decoded | grep -q "\"mint\":\"$1\""
 }
+stand_result_allows() { # the newest: one that holds for seconds may be over before sab reads it
+    stand_result_names "$1" && stand_fence_sab allow "$1" --result "$STAND/result.jwt" --verifier "$STAND/verifier.jwk"
+}
 stand_fence_allow() {
     local kid
     kid=$(sebctl_at status --json | jq -r .keys.mint)
-    wait_for 20 stand_result_names "$kid" || stand_fail "no result names the mint key $kid" || return 1
     verifier_jwk result >"$STAND/verifier.jwk"
-    stand_fence_sab allow "$kid" --result "$STAND/result.jwt" --verifier "$STAND/verifier.jwk" ||
-        stand_fail "the mint key isn't allowed" || return 1
+    wait_for 20 stand_result_names "$kid" || stand_fail "no result names the mint key $kid" || return 1
+    wait_for 20 stand_result_allows "$kid" || stand_fail "the mint key isn't allowed: $(cat "$STAND/sab-fence.err")" || return 1
     : >"$STAND/allowed"
 }
 stand_epoch_approve() {
