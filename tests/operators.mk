@@ -15,3 +15,8 @@ TESTS += tests/unit/test_contract_kubernetes
 tests_unit_test_contract_kubernetes_SOURCES = tests/unit/test_contract_kubernetes.c src/sab/contract_compose.c \
 	src/sab/contract_kubernetes.h src/fence/kubernetes_check.c src/fence/kubernetes_check.h tests/unit/check.h
 tests_unit_test_contract_kubernetes_LDADD = libpolicy.a $(KUBE_LIBS)
+check_PROGRAMS += tests/fuzz/fuzz_kubeconfig
+TESTS += tests/fuzz/fuzz_kubeconfig
+tests_fuzz_fuzz_kubeconfig_SOURCES = tests/fuzz/fuzz_kubeconfig.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_kubeconfig_LDADD = $(KUBE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/kubeconfig
