@@ -173,6 +173,16 @@ static result body_put(const struct composing *c, json_t *parameters)
     return json_put_new(parameters, "body", json_incref(body));
 }
 
+/* A credential's "pointer=value" must be the same text to the broker (RFC 8785) and to CEL, which escapes fewer control characters.
+ */
+static bool is_ambiguous(struct span pointer, struct span value)
+{
+    for (size_t i = 0; i + 1 < value.n; i++)
+        if (value.p[i] == '\\' && value.p[++i] == 'u')
+            return true;
+    return span_find(pointer, 0, '=') < pointer.n;
+}
+
 static result changes_check(const struct composing *c)
 {
     size_t i;
@@ -185,6 +195,9 @@ static result changes_check(const struct composing *c)
         if (json_has(v, "value") && !is_ok(json_canonical(json_object_get(v, "value"), &text)))
             return trouble_say(c->trouble, E_too_long, "%s: the fence sees this value, and a contract carries values of %d bytes",
                 text_at(v, "/pointer"), FIELD_VALUE_MAX);
+        if (is_ambiguous(span_text(text_at(v, "/pointer")), buf_span(&text)))
+            return trouble_say(
+                c->trouble, E_field_ambiguous, "%s: a control character, or '=' in a member's name", text_at(v, "/pointer"));
     }
     return OK;
 }

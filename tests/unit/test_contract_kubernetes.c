@@ -173,6 +173,10 @@ static void test_refused(struct room *r)
     check_that(&r->checks, is_ok(made) && is_ok(buf_text(&long_one, "\"}}")) && is_ok(buf_u8(&long_one, 0)), "the stand");
     begin(r, LIVE, (const char *)long_one.p);
     refused(r, E_too_long, "a value of 1,025 bytes");
+    begin(r, LIVE, "{\"data\":{\"a\":\"x\\u0001\"}}");
+    refused(r, E_field_ambiguous, "a control character");
+    begin(r, LIVE, "{\"data\":{\"a=b\":\"x\"}}");
+    refused(r, E_field_ambiguous, "a pointer with the sign that ends it");
     begin(r, LIVE, "{\"data\":{\"a\":1.5}}");
     refused(r, E_bad_value, "a real number");
 }
