@@ -1,8 +1,10 @@
 /* Plays keeper, core and supervisor to one runner, told by lines on stdin:
- *   SLOT USE TARGET METHOD URL TOKEN PRECONDITION VALUE CTYPE BODY [AUDIT-ID DETAILS]   a CALL ("-": empty; BODY and DETAILS: text,
- * or @FILE) .           waits for an ANSWER to each, and prints them by slot: SLOT PHASE CODE STATUS LENGTH; and where the body
- * told something, uid=U version=V fields=110 (1: found) reason=R causes=[…] !keeper !core !control !raw   closes that end, or sends
- * half a CALL; then waits for the runner's exit code, and prints it runner_driver RUNNER CONFIG */
+ *   SLOT USE TARGET METHOD URL TOKEN PRECONDITION VALUE CTYPE BODY [AUDIT-ID DETAILS]   a CALL ("-": empty)
+ *               BODY and DETAILS may be @FILE
+ *   .           waits for an ANSWER to each, and prints them by slot: SLOT PHASE CODE STATUS LENGTH
+ *               and, where the body told something, uid=U version=V reason=R causes=[...] fields=110 (1: found)
+ *   !keeper !core !control !raw   closes that end, or sends half a CALL; then waits for the runner's exit code, and prints it
+ * runner_driver RUNNER CONFIG */
 #include <config.h>
 
 #include "child/child.h"
