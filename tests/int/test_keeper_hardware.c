@@ -226,7 +226,8 @@ static void slow_tpm(struct world_of_hardware *h, struct room *r)
     uint64_t size = r->frontier.size;
     load_for(r, 4000, LOAD_CHECKPOINTS);
     ROOM_WAIT(r, ROOM_WAIT_MS, r->quoted_size == r->frontier.size);
-    printf("# TPM + " SLOW_MS " ms a command, 4 s or more: %llu entries, %u checkpoints, %u quotes, longest without a quote %lld ms\n",
+    printf("# TPM + " SLOW_MS
+           " ms a command, 4 s or more: %llu entries, %u checkpoints, %u quotes, longest without a quote %lld ms\n",
         (unsigned long long)(r->frontier.size - size), r->checkpoints - checkpoints, r->quotes - quotes,
         (long long)r->worst_quote_ms);
     /* Each takes the chip five commands: four to arm a session, one to sign. */
