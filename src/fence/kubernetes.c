@@ -176,13 +176,28 @@ static void identities(const struct fence_kubernetes_args *a, struct set *users,
     }
 }
 
+/* Who the API server is at a kubelet: kubeadm's name and two others that are usual, and what the operator calls it. */
+static void kubelet_clients(const struct fence_kubernetes_args *a, struct set *users)
+{
+    set_add_text(users, "kube-apiserver-kubelet-client");
+    set_add_text(users, "kube-apiserver");
+    set_add_text(users, "system:kube-apiserver");
+    for (unsigned i = 0; i < a->exempt.n; i++) {
+        struct exempt_word w;
+        if (exempt_word_read(span_text(a->exempt.text[i]), &w) && span_is(w.kind, "nodes/proxy"))
+            set_add(users, w.user);
+    }
+}
+
 result fence_kubernetes_authorization(const struct fence_kubernetes_args *a, struct buf *out)
 {
     const struct mapping *m = mapping_of(a);
-    struct set users = { .n = 0 }, homes = { .n = 0 }, tokens, secrets = { .n = 0 };
+    struct set users = { .n = 0 }, homes = { .n = 0 }, tokens, secrets = { .n = 0 }, clients = { .n = 0 };
     AUTO_BUF nowhere = BUF(4096), keeper = BUF(FENCE_KUBERNETES_WORD_MAX), trusted = BUF(LIST_TEXT_MAX),
-             at_home = BUF(LIST_TEXT_MAX), of_tokens = BUF(LIST_TEXT_MAX), of_secrets = BUF(LIST_TEXT_MAX);
+             at_home = BUF(LIST_TEXT_MAX), of_tokens = BUF(LIST_TEXT_MAX), of_secrets = BUF(LIST_TEXT_MAX),
+             of_kubelets = BUF(LIST_TEXT_MAX);
     identities(a, &users, &homes);
+    kubelet_clients(a, &clients);
     tokens = homes;
     set_add_text(&tokens, SYSTEM_NAMESPACE);
     set_add_list(&tokens, &a->namespaces);
@@ -194,6 +209,7 @@ result fence_kubernetes_authorization(const struct fence_kubernetes_args *a, str
     TRY(put_set(&homes, &at_home));
     TRY(put_set(&tokens, &of_tokens));
     TRY(put_set(&secrets, &of_secrets));
+    TRY(put_set(&clients, &of_kubelets));
     TRY(template_put(kubernetes_nowhere_yaml, &(struct template_word){ .name = "DIRECTORY", .text = a->directory }, 1, &nowhere));
     TRY(text_end(&nowhere));
     const struct template_word words[] = {
@@ -206,6 +222,7 @@ result fence_kubernetes_authorization(const struct fence_kubernetes_args *a, str
         { .name = "TRUSTED", .text = (const char *)trusted.p },
         { .name = "IDENTITY_NAMESPACES", .text = (const char *)at_home.p },
         { .name = "TOKEN_NAMESPACES", .text = (const char *)of_tokens.p },
+        { .name = "KUBELET_CLIENTS", .text = (const char *)of_kubelets.p },
         { .name = "SECRET_NAMESPACES", .text = (const char *)of_secrets.p },
         { .name = "GROUPS", .text = GUARDS_GROUPS },
         { .name = "EXTRA", .text = "request.extra" },

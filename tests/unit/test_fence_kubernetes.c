@@ -164,7 +164,9 @@ static void test_guards(struct room *r)
     const unsigned n = sizeof guards / sizeof *guards;
     char line[128];
     world(r);
-    r->args.exempt = (struct fence_kubernetes_list){ .text = { "system:serviceaccount:argo:ctl=UPDATE:deployments.apps" }, .n = 1 };
+    r->args.exempt = (struct fence_kubernetes_list){
+        .text = { "system:serviceaccount:argo:ctl=UPDATE:deployments.apps", "api-to-kubelet=CONNECT:nodes/proxy" }, .n = 2
+    };
     write_file(r, AUTHORIZATION, &out);
     for (unsigned i = 0; i < n; i++) {
         snprintf(line, sizeof line, "\n  name: %s\n", guards[i]);
@@ -177,6 +179,7 @@ static void test_guards(struct room *r)
     holds(r, &out, 1, "request.resourceAttributes.subresource == 'token' &&");
     holds(r, &out, 1, "request.resourceAttributes.namespace in [\"kube-system\", \"argo\", \"seb-system\", \"prod\"]");
     holds(r, &out, 1, "request.resourceAttributes.namespace in [\"\", \"kube-system\", \"argo\"]");
+    holds(r, &out, 1, "\"system:kube-apiserver\", \"api-to-kubelet\"])");
     r->args.break_glass = "fence-keepers";
     write_file(r, AUTHORIZATION, &out);
     holds(r, &out, n - 1, " && !('fence-keepers' in request.groups)");
