@@ -2,9 +2,13 @@
 
 #include "policy/fields.h"
 
+/* "-" would stand for none in a credential. */
 static result version_read(const json_t *o, const char *name, bool has, char ret[VERSION_LEN + 1])
 {
-    return has ? field_name(o, name, VERSION_LEN, ret) : OK;
+    if (!has)
+        return OK;
+    TRY(field_name(o, name, VERSION_LEN, ret));
+    return span_is(span_text(ret), "-") ? fail(E_bad_value) : OK;
 }
 
 static result absent_check(const json_t *o, const struct precondition *pre)

@@ -35,6 +35,13 @@ static void take_version(struct span s, char to[VERSION_MAX + 1])
         to[0] = 0;
 }
 
+/* RFC 9110 section 15: three digits, of which the first is 1 to 5. An entry has no room for another, and nobody knows what it
+ * means. */
+static bool is_status(uint32_t status)
+{
+    return status >= 100 && status <= 599;
+}
+
 result answer_take(struct work *w, const struct answer_message *m)
 {
     struct said *said = &w->said;
@@ -47,6 +54,12 @@ result answer_take(struct work *w, const struct answer_message *m)
     take_text(m->reason, is_reason(m->reason), said->reason, sizeof said->reason);
     take_text(m->causes, is_ok(causes), said->causes, sizeof said->causes);
     w->answer = *m;
+    if (m->phase == ANSWER_WHOLE && !is_status(m->http_status)) {
+        w->answer.phase = ANSWER_NONE;
+        w->answer.code = E_no_answer;
+    }
+    if (!is_status(m->http_status))
+        w->answer.http_status = 0;
     w->answer.has_etag = said->etag[0] != 0;
     w->answer.etag = w->answer.uid = w->answer.version = w->answer.reason = w->answer.causes = (struct span){ 0 };
     return OK;
@@ -80,9 +93,10 @@ enum seb_code live_state_take(struct work *w)
     struct live_state live = { .read = w->read_index };
     if (w->answer.phase != ANSWER_WHOLE || !is_ok(target_read_meaning(w->target->kind, w->answer.http_status, &live.exists)))
         return E_read_failed;
+    /* Where answers are read, one that says that nothing is there is read, too. */
+    if ((live.exists || target_keeps_body(w->target->kind)) && !w->answer.has_body)
+        return w->answer.code != E_ok ? (enum seb_code)w->answer.code : E_read_failed;
     if (live.exists) {
-        if (!w->answer.has_body)
-            return w->answer.code != E_ok ? (enum seb_code)w->answer.code : E_read_failed;
         if (!has_findings(w) || !is_ok(take_object(w, &live)))
             return E_read_failed;
     }

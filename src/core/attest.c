@@ -114,7 +114,7 @@ static result appraised(struct core *c, struct span part, json_t **ret)
     struct merkle_proof proof;
     AUTO_BUF whole = BUF(EVIDENCE_TEXT_MAX);
     TRY(proof_of(c, part, &proof));
-    TRY(evidence_complete(part, c->policy ? policy_digest(c->policy) : NULL, &proof, &whole));
+    TRY(evidence_complete(part, a->shown_has_policy ? &a->shown_policy : NULL, &proof, &whole));
     TRY(json_strict(buf_span(&whole), EVIDENCE_TEXT_MAX, ret));
     buf_free(&a->evidence);
     a->evidence = whole;
@@ -184,6 +184,10 @@ result attest_evidence(struct core *c, uint64_t slot, const struct evidence_mess
     struct attestation *a = &c->attest;
     if (!a->asking || slot != a->ask_slot || a->shown_ticket.done)
         return fail(E_illegal_message);
+    /* The quote is of the policy in force now, whatever comes into force while the note is stored. */
+    a->shown_has_policy = c->policy != NULL;
+    if (c->policy)
+        a->shown_policy = *policy_digest(c->policy);
     if (a->challenge.op == CHALLENGE_APPRAISE && m->code == E_ok)
         return answer_when_stored(c, m);
     return answer(c, (enum seb_code)m->code, m->json);

@@ -29,6 +29,8 @@ struct attestation {
     struct challenge challenge;
     struct digest challenger; /* thumbprint */
     /* The keeper's answer, until the note that it shows is stored. */
+    struct digest shown_policy; /* that was in force when it came */
+    bool shown_has_policy;
     struct buf shown;
     struct ticket shown_ticket;
     /* The newest evidence that was sent, and for whom: one result may come for it. */

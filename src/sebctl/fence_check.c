@@ -19,12 +19,10 @@
 
 static const char help[] =
     "usage: sebctl fence kubernetes --check --kubeconfig FILE [--context NAME] --namespace NAME... [--cluster-kind KIND]...\n"
-    "Tries with the credentials of the kubeconfig, a cluster-admin's best, every way around the fence that is known, in each of "
-    "the\n"
-    "protected namespaces, and for the protected kinds without one. Nothing changes: calls are dry runs, or on objects that aren't "
-    "there; what can't be tried so is asked "
-    "of the\n"
-    "API server (SelfSubjectAccessReview), and marked. One line an attempt: let through, refused, or not tried, and why.\n"
+    "Tries with the credentials of the kubeconfig, a cluster-admin's best, every way around the fence that is known, in each\n"
+    "protected namespace (-n NAME too), and for the protected kinds without one. Nothing changes: calls are dry runs, or on\n"
+    "objects that aren't there; what can't be tried so is asked of the API server (SelfSubjectAccessReview), and marked.\n"
+    "One line an attempt: let through, refused, or not tried, and why.\n"
     "A refusal counts for the fence when the fence gave it: with credentials that may do little anyway, this shows nothing.\n"
     "Exit codes: 0 the fence refused all of it, 1 the cluster isn't fenced or nothing was shown, 2 the command line is wrong.\n";
 

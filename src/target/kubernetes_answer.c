@@ -159,6 +159,15 @@ static result read_object(const json_t *v, const json_t *details, struct target_
     return read_fields(v, json_object_get(details, "fields"), ret);
 }
 
+/* The API server's own word that this object isn't there. A 404 of a proxy, or of a version that isn't served, says nothing of it.
+ */
+static bool is_missing(const json_t *v, const json_t *details)
+{
+    const char *reason = json_string_value(json_object_get(v, "reason"));
+    const json_t *name = json_object_get(json_object_get(v, "details"), "name");
+    return is_status(v) && reason && span_is(span_text(reason), "NotFound") && is_same(name, json_object_get(details, "name"));
+}
+
 result kubernetes_answer(enum call_use use, const json_t *details, uint32_t status, struct span body, struct target_answer *ret)
 {
     AUTO_JSON *v = NULL;
@@ -169,6 +178,8 @@ result kubernetes_answer(enum call_use use, const json_t *details, uint32_t stat
         r = read_status(v, secret, &a);
     else if (is_ok(r))
         r = read_object(v, details, &a);
+    if (use == CALL_READ && status == 404 && code_of(r) != E_no_memory && !(is_ok(r) && is_missing(v, details)))
+        return fail(E_read_failed);
     if (code_of(r) == E_no_memory || (use == CALL_READ && success && !is_ok(r)))
         return code_of(r) == E_no_memory ? r : fail(E_read_failed);
     if (success && is_ok(r))

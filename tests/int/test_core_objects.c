@@ -54,6 +54,7 @@ static const struct object objects[] = {
             .http_status = 422,
             .reason = { (const uint8_t *)"Invalid", 7 } } },
     { "broken", FOUND, .answer = REFUSED(500, "InternalError", ""), .later_uid = "u-1", .later_version = "9", .later_a = "\"2\"" },
+    { "impossible", FOUND, .answer = REFUSED(999, "What", ""), .later_uid = "u-1", .later_version = "7", .later_a = "\"1\"" },
     { "made", FOUND, NO_ANSWER, .later_uid = "u-1", .later_version = "8", .later_a = "\"2\"" },
     { "untouched", FOUND, NO_ANSWER, .later_uid = "u-1", .later_version = "7", .later_a = "\"1\"" },
     { "other", FOUND, NO_ANSWER, .later_uid = "u-1", .later_version = "9", .later_a = "\"5\"" },
@@ -87,10 +88,9 @@ static struct live_field found(const char *value)
 static void read_answer(const struct object *o, bool later, struct answer_message *ret)
 {
     const char *version = later ? o->later_version : o->version, *a = later ? o->later_a : o->a;
-    *ret = (struct answer_message){ .phase = ANSWER_WHOLE, .http_status = version ? 200 : 404 };
+    *ret = (struct answer_message){ .phase = ANSWER_WHOLE, .http_status = version ? 200 : 404, .has_body = true };
     if (!version)
         return;
-    ret->has_body = true;
     ret->body_sha256 = sha256(span_text(version));
     ret->body_length = 100;
     ret->uid = span_text(later ? o->later_uid : o->uid);
@@ -269,6 +269,7 @@ static void test_reconciled(void)
         { "deleted", RESULT_APPLIED, EVIDENCE_STATE, "a deletion, and nothing is there" },
         { "deleted-and-made", RESULT_APPLIED, EVIDENCE_STATE, "a deletion, and another object has the name" },
         { "untouched", RESULT_NOT_APPLIED, EVIDENCE_STATE_UNCHANGED, "the version is the one before: not applied" },
+        { "impossible", RESULT_NOT_APPLIED, EVIDENCE_STATE_UNCHANGED, "a status that there is not was no answer" },
         { "not-deleted", RESULT_NOT_APPLIED, EVIDENCE_STATE_UNCHANGED, "of a deletion too" },
         { "other", RESULT_OPEN, EVIDENCE_STATE_OTHER, "another version that isn't as asked says nothing" },
         { "replaced", RESULT_OPEN, EVIDENCE_STATE_OTHER, "nor does another object under the name" },

@@ -69,10 +69,15 @@ verifier_reference() {
     cat "$STAND"/tpm/ca/issuercert.pem "$STAND"/tpm/ca/*-rootca-cert.pem >"$STAND/tpm/ca/roots.pem" 2>/dev/null || true
 }
 
+# Returns when it serves: until then it is opening its keys, and a second process that logs in to the same SoftHSM token meanwhile can make that fail.
+verifier_serves() { [ "$(grep -c 'serving:' "$STAND/verifier.log")" -gt "$1" ]; }
 verifier_start() { # not by verifier_at: the pid would be a shell's
+    local before
+    before=$(grep -cs 'serving:' "$STAND/verifier.log") || before=${before:-0}
     SOFTHSM2_CONF=$STAND/verifier/softhsm2.conf "$SEB_BIN/seb-verifier" serve --config "$STAND/verifier.json" >>"$STAND/verifier.log" 2>&1 &
     echo $! >"$STAND/verifier.pid"
     disown $!
+    wait_for 20 verifier_serves "$before" || stand_fail "the verifier doesn't start: $(tail -n 3 "$STAND/verifier.log")"
 }
 verifier_stop() {
     [ -s "$STAND/verifier.pid" ] || return 0

@@ -10,6 +10,9 @@
 #define META "\"metadata\":{\"name\":\"web\",\"namespace\":\"prod\",\"resourceVersion\":\"42\",\"uid\":\"u-1\"}"
 #define AT ",\"name\":\"web\",\"namespace\":\"prod\"}"
 #define PLAIN "{\"fields\":[]" AT
+#define NOT_FOUND(name)                                                            \
+    "{\"apiVersion\":\"v1\",\"details\":{\"kind\":\"configmaps\",\"name\":\"" name \
+    "\"},\"kind\":\"Status\",\"reason\":\"NotFound\"}"
 
 static result answer(enum call_use use, const char *details, uint32_t status, const char *body, struct target_answer *ret)
 {
@@ -35,8 +38,26 @@ static void test_objects(struct checks *c)
     check_code(c, answer(CALL_READ, "{\"name\":\"n\"}", 200, "{\"metadata\":{\"name\":\"n\",\"resourceVersion\":\"1\"}}", &a), E_ok,
         "a cluster-scoped object without a uid");
     check_that(c, tells(&a, "", "1"), "tells its version");
-    check_code(c, answer(CALL_READ, PLAIN, 404, "", &a), E_ok, "nothing there");
+    check_code(c, answer(CALL_READ, PLAIN, 404, NOT_FOUND("web"), &a), E_ok, "nothing there");
     check_that(c, tells(&a, "", "") && !a.post_holds, "tells nothing");
+}
+
+/* Only the API server's own word says that an object isn't there. */
+static void test_not_there(struct checks *c)
+{
+    static const char *const bodies[] = {
+        "",
+        "404 page not found\n",
+        "{}",
+        NOT_FOUND("other"),
+        "{\"apiVersion\":\"v1\",\"kind\":\"Status\",\"reason\":\"NotFound\"}",
+        "{\"apiVersion\":\"v1\",\"kind\":\"Status\",\"reason\":\"Gone\",\"details\":{\"name\":\"web\"}}",
+        "{\"apiVersion\":\"v1\",\"kind\":\"Other\",\"reason\":\"NotFound\",\"details\":{\"name\":\"web\"}}",
+    };
+    struct target_answer a;
+    for (unsigned i = 0; i < COUNT(bodies); i++)
+        check_code(c, answer(CALL_READ, PLAIN, 404, bodies[i], &a), E_read_failed, "a 404 that says nothing of the object");
+    check_code(c, answer(CALL_MUTATE, PLAIN, 404, "404 page not found", &a), E_ok, "to a write it is an answer like any other");
 }
 
 /* Never an object that isn't the one asked for, nor one that can't be read to its end. */
@@ -293,6 +314,7 @@ int main(void)
 {
     struct checks c = { 0 };
     test_objects(&c);
+    test_not_there(&c);
     test_no_objects(&c);
     test_versions(&c);
     test_fields(&c);
