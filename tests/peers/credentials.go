@@ -53,7 +53,11 @@ func static(keys ...jose.JSONWebKey) oidc.KeySet {
 }
 
 func (e *evidence) party(c credential) party {
-	return party{issuer: issuer(e.origin), audience: c.audience, keys: static(e.mint...), now: c.seen}
+	iss := c.issuer
+	if iss == "" {
+		iss = issuer(e.origin)
+	}
+	return party{issuer: iss, audience: c.audience, keys: static(e.mint...), now: c.seen}
 }
 
 func judgeCredentials(r *report, e *evidence) {

@@ -26,6 +26,7 @@ type evidence struct {
 
 type credential struct {
 	name, token, audience string
+	issuer                string    // empty: the one of the log's origin
 	seen                  time.Time // when it was on its way
 	entry                 []byte    // the decision that it was minted for
 	call                  *call     // what it was sent with, or nil

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -20,7 +22,7 @@ type vectorCheckpoint struct {
 }
 
 type vectorCredential struct {
-	Name, Entry, Audience, Key, Claims, Compact string
+	Name, Entry, Audience, Issuer, Key, Claims, Compact string
 }
 
 type vectorAppraisal struct {
@@ -69,7 +71,11 @@ func loadVectors(dir string) (*evidence, error) {
 		if err := json.Unmarshal([]byte(c.Claims), &claims); err != nil {
 			return nil, err
 		}
-		e.credentials = append(e.credentials, credential{name: c.Name, token: c.Compact, audience: c.Audience,
+		iss, err := issuerOf(c, named)
+		if err != nil {
+			return nil, err
+		}
+		e.credentials = append(e.credentials, credential{name: c.Name, token: c.Compact, audience: c.Audience, issuer: iss,
 			seen: time.Unix(claims.Iat, 0), entry: []byte(c.Entry)})
 	}
 	for _, a := range appraisals {
@@ -77,6 +83,16 @@ func loadVectors(dir string) (*evidence, error) {
 	}
 	e.addMerkle(&tree)
 	return e, nil
+}
+
+// issuerOf is a cluster's issuer: one for each mint key, named by the key's thumbprint. Empty where the target has none of its own.
+func issuerOf(c vectorCredential, keys map[string]jose.JSONWebKey) (string, error) {
+	if c.Issuer == "" {
+		return "", nil
+	}
+	key := keys[c.Key]
+	thumbprint, err := key.Thumbprint(crypto.SHA256)
+	return c.Issuer + "/" + base64.RawURLEncoding.EncodeToString(thumbprint), err
 }
 
 func (e *evidence) addMerkle(tree *vectorMerkle) {
