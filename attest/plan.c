@@ -92,6 +92,13 @@ static result fits_events(const struct approval *plan, struct span log, const ch
     return cel_equal(&state, &plan->measured) ? OK : refuse(ret_why, "the event log ends in another state than the plan's");
 }
 
+/* PC Client Platform TPM Profile, section 4.6: 16 and 21 to 23 can be set back while the machine runs, and brought to any value
+ * that they had. */
+static bool is_lasting(unsigned pcr)
+{
+    return pcr <= 20 && pcr != 16;
+}
+
 /* A broker that doesn't measure all of itself isn't approved. */
 static result measures_all(const struct plan_file *f, const char **ret_why)
 {
@@ -105,6 +112,8 @@ static result measures_all(const struct plan_file *f, const char **ret_why)
     const struct digest *ak = cel_find(&f->plan.measured, CEL_KEY_ATTESTATION);
     if (!ak || !digest_equal(ak, &f->plan.ak) || !digest_equal(ak, pubkey_thumbprint(f->ak)))
         return refuse(ret_why, "the measured attestation key isn't the plan's");
+    if (!is_lasting(f->plan.pcr))
+        return refuse(ret_why, "the PCR can be set back");
     return f->plan.counter >= 1 ? OK : refuse(ret_why, "the counter was never incremented");
 }
 

@@ -20,8 +20,8 @@ void plan_file_free(struct plan_file *f); /* accepts zeroed */
 MUST_USE result plan_file_write(const struct approval *plan, struct span cel, const struct pubkey *ak, struct buf *out);
 /* Takes it apart, and holds its parts to each other: the log gives the PCR's value (event_log_mismatch, bad_event_log) and ends in
  * the measurements, which are of all executables, the configuration, the record key, this attestation key and a policy authority;
- * the policyRef is of this attestation key and log. plan_inconsistent, with *ret_why in words (static) where something can be said.
- * The caller frees *ret. */
+ * the PCR can't be set back; the policyRef is of this attestation key and log. plan_inconsistent, with *ret_why in words (static)
+ * where something can be said. Which NV index `counter_name` is of isn't said here (tpm_counter_name). The caller frees *ret. */
 MUST_USE result plan_file_open(struct span text, struct plan_file *ret, const char **ret_why);
 
 #endif

@@ -9,6 +9,8 @@
 #define ALG_ECC 0x0023
 #define CURVE_P256 0x0003
 #define EXTERNAL_ATTRIBUTES 0x00040040 /* sign, userWithAuth */
+/* TPMA_NV: counter, ownerWrite, ownerRead, authRead, noDA, written. */
+#define COUNTER_ATTRIBUTES 0x22060012
 #define CC_POLICY_NV 0x00000149
 #define CC_POLICY_SIGNED 0x00000160
 #define CC_POLICY_AUTHORIZE 0x0000016a
@@ -62,6 +64,20 @@ result tpm_own_key_name(const struct pubkey *key, uint32_t attributes, bool stri
 result tpm_external_name(const struct pubkey *key, uint8_t ret_name[TPM_NAME_SIZE])
 {
     return tpm_own_key_name(key, EXTERNAL_ATTRIBUTES, false, ret_name);
+}
+
+result tpm_counter_name(uint32_t index, uint8_t ret_name[TPM_NAME_SIZE])
+{
+    AUTO_BUF public = BUF(16), name = BUF(TPM_NAME_SIZE);
+    TRY(buf_u32(&public, index));
+    TRY(buf_u16(&public, ALG_SHA256));
+    TRY(buf_u32(&public, COUNTER_ATTRIBUTES));
+    TRY(buf_u16(&public, 0)); /* authPolicy */
+    TRY(buf_u16(&public, COUNTER_BYTES));
+    struct digest d = sha256(buf_span(&public));
+    TRY(buf_u16(&name, ALG_SHA256));
+    TRY(buf_put(&name, digest_span(&d)));
+    return span_copy(buf_span(&name), ret_name, TPM_NAME_SIZE);
 }
 
 result policy_ref(const char *origin, const uint8_t ak_name[TPM_NAME_SIZE], struct digest *ret)

@@ -17,6 +17,11 @@ MUST_USE result tpm_external_name(const struct pubkey *key, uint8_t ret_name[TPM
  * the TPM leaves out its coordinates' leading zeros. bad_key. */
 MUST_USE result tpm_own_key_name(const struct pubkey *key, uint32_t attributes, bool stripped, uint8_t ret_name[TPM_NAME_SIZE]);
 
+/* The Name of the revocation epoch's counter, once written, at this NV index: one that is incremented and never set, whoever owns
+ * the TPM (Part 2, TPMS_NV_PUBLIC). Another index's Name may be of one that is written as somebody likes. */
+#define COUNTER_INDEX_DEFAULT UINT32_C(0x01500a01) /* as sebd.json(5) has it */
+MUST_USE result tpm_counter_name(uint32_t index, uint8_t ret_name[TPM_NAME_SIZE]);
+
 /* The policyRef of an instance's approvals: an approval fits one TPM (by the AK's Name) and one log (by its origin,
  * "<domain>/<instance>"). too_long where the origin is. */
 MUST_USE result policy_ref(const char *origin, const uint8_t ak_name[TPM_NAME_SIZE], struct digest *ret);

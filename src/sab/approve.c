@@ -11,11 +11,34 @@
 #include <stdio.h>
 
 #define COUNTER_MAX ((uint64_t)JSON_INT_MAX)
+/* Where sebd.json(5) lets the counter be. */
+#define NV_FIRST UINT32_C(0x01000000)
+#define NV_LAST UINT32_C(0x01bfffff)
 
 static result refuse(struct sab_args *a, const char *about)
 {
     a->about = about;
     return fail(E_plan_inconsistent);
+}
+
+/* --counter 0x01......: the configuration's tpm.nv.epoch. */
+static result counter_index(struct sab_args *a, uint32_t *ret)
+{
+    AUTO_BUF bytes = BUF(sizeof *ret);
+    const char *text = a->value[OPT_COUNTER];
+    *ret = COUNTER_INDEX_DEFAULT;
+    if (!text)
+        return OK;
+    struct span s = span_text(text);
+    a->about = "--counter";
+    if (s.n != 10 || !span_is(span_part(s, 0, 2), "0x") || !is_ok(hex_read(span_part(s, 2, s.n), &bytes)))
+        return fail(E_usage);
+    struct reader r = reader_of(buf_span(&bytes));
+    TRY(read_u32(&r, ret));
+    if (*ret < NV_FIRST || *ret > NV_LAST)
+        return fail(E_usage);
+    a->about = NULL;
+    return OK;
 }
 
 static bool is_value(const struct cel_state *s, const char *name, const struct digest *wanted)
@@ -30,6 +53,16 @@ static result fits_authority(struct sab_args *a, const struct approval *plan, co
     if (!is_value(&plan->measured, CEL_POLICY_AUTHORITY, pubkey_thumbprint(policy_key)))
         return refuse(a, "the measured policy authority isn't this key");
     return pubkey_equal(plan->lease, policy_key) ? refuse(a, "the lease key is the policy key") : OK;
+}
+
+/* An index that can be set, or that no epoch moves, would be approved for ever: the chip holds the epoch by this Name alone. */
+static result fits_counter(struct sab_args *a, const struct approval *p)
+{
+    uint8_t name[TPM_NAME_SIZE];
+    uint32_t index;
+    TRY(counter_index(a, &index));
+    TRY(tpm_counter_name(index, name));
+    return span_equal(SPAN(name), SPAN(p->counter_name)) ? OK : refuse(a, "the counter's name isn't that of the epoch's counter");
 }
 
 static result say_differences(struct sab_args *a, const struct differences *d)
@@ -151,6 +184,7 @@ static result approve(struct sab_args *a)
     AUTO_SIGNER *s = NULL;
     AUTO_PLAN_FILE f = { .ak = NULL };
     TRY(plan_read(a, a->operand, &f));
+    TRY(fits_counter(a, &f.plan));
     TRY(plan_settle(a, &f.plan));
     TRY(sab_key_open(a, &s));
     TRY(fits_authority(a, &f.plan, signer_public(s)));
@@ -207,6 +241,7 @@ static result countersign(struct sab_args *a)
     struct jws j;
     TRY(file_read_unverified(a, &f));
     TRY(fits_plan(a, &f.approval));
+    TRY(fits_counter(a, &f.approval));
     TRY(names_authority(a, &f));
     TRY(sab_key_open(a, &s));
     say_approval(&f.approval);

@@ -40,6 +40,7 @@ static const struct {
     [OPT_PLAN] = { "plan" },
     [OPT_REFERENCE] = { "reference" },
     [OPT_COUNTERSIGN] = { "countersign", true },
+    [OPT_COUNTER] = { "counter" },
     [OPT_INSTANCE] = { "instance" },
     [OPT_SIZE] = { "size" },
     [OPT_ROOT] = { "root" },
@@ -71,8 +72,8 @@ static const struct command commands[] = {
     { { "policy", "sign" }, sab_policy_sign, KEY_OPTIONS, 0, true },
     { { "epoch", "sign" }, sab_epoch_sign, KEY_OPTIONS | EPOCH_NEEDS, EPOCH_NEEDS, false },
     { { "revoke" }, sab_epoch_sign, KEY_OPTIONS | EPOCH_NEEDS, EPOCH_NEEDS, false },
-    { { "approve" }, sab_approve, KEY_OPTIONS | BIT(OPT_COUNTERSIGN) | BIT(OPT_EPOCH) | BIT(OPT_PLAN) | BIT(OPT_REFERENCE), 0,
-        true },
+    { { "approve" }, sab_approve,
+        KEY_OPTIONS | BIT(OPT_COUNTERSIGN) | BIT(OPT_EPOCH) | BIT(OPT_PLAN) | BIT(OPT_REFERENCE) | BIT(OPT_COUNTER), 0, true },
     { { "reference", "sign" }, sab_reference_sign, KEY_OPTIONS, 0, true },
     { { "acknowledge" }, sab_acknowledge, KEY_OPTIONS | ACKNOWLEDGE_NEEDS, ACKNOWLEDGE_NEEDS, false },
 };
@@ -86,8 +87,8 @@ static const char help[] =
     "       sab countersign CERTIFICATE KEY [--contract FILE]\n"
     "       sab policy sign FILE KEY\n"
     "       sab revoke KEY --domain NAME --epoch N --valid-s N         (also: sab epoch sign)\n"
-    "       sab approve PLAN KEY [--epoch N] [--reference FILE]\n"
-    "       sab approve --countersign FILE KEY [--plan PLAN]\n"
+    "       sab approve PLAN KEY [--epoch N] [--reference FILE] [--counter 0x01...]\n"
+    "       sab approve --countersign FILE KEY [--plan PLAN] [--counter 0x01...]\n"
     "       sab reference sign FILE KEY\n"
     "       sab acknowledge KEY --domain NAME --instance NAME --size N --root DIGEST --what rollback|unclean\n"
     "       sab fence allow|retire|list ...                               (sab fence --help)\n"

@@ -31,6 +31,7 @@ enum sab_option {
     OPT_PLAN,
     OPT_REFERENCE,
     OPT_COUNTERSIGN,
+    OPT_COUNTER,
     OPT_INSTANCE,
     OPT_SIZE,
     OPT_ROOT,
