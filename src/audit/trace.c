@@ -19,9 +19,10 @@
 static void hear(void *ctx, enum finding f, struct where at, const char *about)
 {
     struct trace *t = ctx;
-    if (t->heard_n == HEARD_MAX)
+    if (t->deaf)
         return;
-    struct heard *h = &t->heard[t->heard_n++];
+    t->deaf = t->heard_n == HEARD_MAX;
+    struct heard *h = t->deaf ? &t->unheard : &t->heard[t->heard_n++];
     h->what = f;
     h->at = at;
     snprintf(h->about, sizeof h->about, "%s", about);

@@ -6,12 +6,12 @@
 #include "attest/enrolment.h"
 #include "audit/evidence.h"
 
-#define HEARD_MAX 256
+#define HEARD_MAX 4096
 
 struct heard {
     enum finding what;
     struct where at;
-    char about[100];
+    char about[80]; /* as a fault says it */
 };
 struct trace {
     /* The token, taken apart. */
@@ -43,6 +43,8 @@ struct trace {
     uint32_t reset_count, restart_count;
     unsigned heard_n;
     struct heard heard[HEARD_MAX];
+    struct heard unheard; /* the first that there was no room for, where `deaf` */
+    bool deaf;
     const char *wrong; /* what it broke off on, in words */
 };
 

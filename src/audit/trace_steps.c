@@ -38,7 +38,8 @@ static bool fails(struct saying *s, enum finding f, const char *about)
     return false;
 }
 
-/* The first finding of first..last at this record or size, or at any from there on (`behind`); false where there is one. */
+/* The first finding of first..last at this record or size, or at any from there on (`behind`); false where there is one. Where
+ * there were more than could be kept, any may be among the others. */
 static bool is_quiet(struct saying *s, struct where at, bool behind, enum finding first, enum finding last)
 {
     for (unsigned i = 0; i < s->t->heard_n; i++) {
@@ -47,7 +48,7 @@ static bool is_quiet(struct saying *s, struct where at, bool behind, enum findin
         if (here && h->what >= first && h->what <= last)
             return fails(s, h->what, h->about);
     }
-    return true;
+    return !s->t->deaf || fails(s, s->t->unheard.what, s->t->unheard.about);
 }
 
 static bool is_clean(struct saying *s, uint64_t record)

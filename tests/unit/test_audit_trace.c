@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "audit/trace.h"
 #include "mint/mint.h"
 #include "tests/unit/audit_internal.h"
 #include "tests/unit/audit_story.h"
@@ -260,6 +261,19 @@ static void chains(struct checks *c)
     story_end(&s);
 }
 
+/* Whoever hands out the export can put so many findings before the one that matters. */
+static void spoil_quotes(struct audit_world *w, const char *name, unsigned lines)
+{
+    AUTO_BUF file_name = BUF(256), path = BUF(256), good = BUF(1u << 20), text = BUF(2u << 20);
+    aw_export(w, name, NULL);
+    must(is_ok(buf_printf(&file_name, "%s/quotes.jsonl", name)) && is_ok(buf_u8(&file_name, 0)), name);
+    const char *file = aw_path(w, (const char *)file_name.p, &path);
+    must(is_ok(file_read(file, good.max, &good)), file);
+    for (unsigned i = 0; i < lines; i++)
+        must(is_ok(buf_text(&text, "{}\n")), file);
+    must(is_ok(buf_put(&text, buf_span(&good))) && is_ok(file_write(file, buf_span(&text), 0644, true)), file);
+}
+
 static struct digest spki_of(const struct test_ek *k)
 {
     AUTO_EK_ROOTS *r = NULL;
@@ -300,6 +314,14 @@ static void roots(struct checks *c)
     check_that(c,
         t.code == AUDIT_FOUND && is_text(last_step(&t), "finding", "enrolment_chain") && is_text(last_step(&t), "name", "ek"),
         "and to nowhere, where the root is another's");
+    json_free_pointer(&t.o);
+    spoil_quotes(&s.w, "spoiled", 300);
+    trace(&s.w, "spoiled", (const char *)token.p, aw_path(&s.w, "roots.pem", &path), &t);
+    check_that(c, t.code == AUDIT_FOUND && is_text(last_step(&t), "finding", "enrolment_chain"), "nor behind 300 other findings");
+    json_free_pointer(&t.o);
+    spoil_quotes(&s.w, "worse", HEARD_MAX + 1);
+    trace(&s.w, "worse", (const char *)token.p, aw_path(&s.w, "roots.pem", &path), &t);
+    check_that(c, t.code == AUDIT_FOUND, "nor behind more findings than are kept");
     json_free_pointer(&t.o);
     trace(&s.w, "out", (const char *)token.p, "/nonexistent", &t);
     check_that(c, t.code == AUDIT_UNREADABLE && !t.o, "no file of roots");
