@@ -156,6 +156,9 @@ static result export_read(struct verifier_args *a, struct bundle *b)
     TRY(span_copy_text(span_text(r->instance), b->challenge.instance, sizeof b->challenge.instance));
     TRY(blob(b, &r->evidence, "raw", EVIDENCE_TEXT_MAX, &b->evidence_text));
     TRY(evidence_parse(buf_span(&b->evidence_text), &b->evidence));
+    /* Not all of it is quoted, certified or signed: the result is of this one. */
+    if (!digest_equal(&b->evidence->digest, &r->evidence))
+        return fail(E_evidence_mismatch);
     TRY(blob(b, &b->evidence->cel, "raw", CEL_LOG_MAX, &b->cel));
     if (b->evidence->has_firmware)
         TRY(blob(b, &b->evidence->firmware, "raw", TCG_LOG_MAX, &b->firmware));
