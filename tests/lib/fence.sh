@@ -91,6 +91,7 @@ E
 E
 }
 
+# The service listens wherever "localhost" may lead: HAProxy takes the first address that the name has when it starts.
 fence_service_conf() {
     local dir=$1 m=/usr/lib/apache2/modules
     cat <<E
@@ -100,6 +101,7 @@ PidFile $dir/httpd.pid
 ErrorLog $dir/httpd.log
 ServerName localhost
 Listen 127.0.0.1:${F[back_port]}
+$([ ! -e /proc/net/if_inet6 ] || ! grep -q '^0\{31\}1 ' /proc/net/if_inet6 || printf 'Listen [::1]:%s' "${F[back_port]}")
 LoadModule mpm_event_module $m/mod_mpm_event.so
 LoadModule authz_core_module $m/mod_authz_core.so
 LoadModule dav_module $m/mod_dav.so
