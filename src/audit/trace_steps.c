@@ -225,9 +225,17 @@ static bool step_keys(struct saying *s)
     if (!is_quiet(s, at_record(t->keys_at), false, FOUND_key_unknown, FOUND_key_policy) ||
         !is_quiet(s, at_record(t->keys_at), false, FOUND_blob_missing, FOUND_blob_digest))
         return false;
+    const struct short_text record = brief(&t->key[ROLE_RECORD].kid), mint = brief(&t->key[ROLE_MINT].kid),
+                            attestation = brief(&t->key[ROLE_ATTESTATION].kid);
+    /* What a TPM certifies it holds to its policy; of a key in an HSM it only keeps the PIN. */
+    if (!span_is(span_text(t->key[ROLE_MINT].backend), "tpm"))
+        return says(s,
+            "record key %s is certified under attestation key %s, and useless without the policy key's approval; "
+            "it states mint key %s to be in its HSM",
+            record.text, attestation.text, mint.text);
     return says(s,
         "record key %s and mint key %s are certified under attestation key %s, and useless without the policy key's approval",
-        brief(&t->key[ROLE_RECORD].kid).text, brief(&t->key[ROLE_MINT].kid).text, brief(&t->key[ROLE_ATTESTATION].kid).text);
+        record.text, mint.text, attestation.text);
 }
 
 static bool step_enrolment(struct saying *s)
