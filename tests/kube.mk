@@ -6,7 +6,7 @@ EXTRA_DIST += tests/kube/builds-once tests/kube/cluster-runs tests/kube/world.ya
 EXTRA_DIST += tests/lib/kube-stand.sh tests/lib/kube-story.sh
 EXTRA_DIST += tests/kube/covers tests/kube/covers-by-groups
 EXTRA_DIST += tests/kube/is-killed-at-random tests/kube/meets-drifts tests/kube/mutates-by-certificate tests/kube/refuses-the-papers-attacks \
-	tests/kube/rotates-the-mint-key
+	tests/kube/rotates-the-mint-key tests/kube/ten-commands
 EXTRA_DIST += tests/kube/composed-writes
 EXTRA_PROGRAMS += tests/kube/composer
 tests_kube_composer_SOURCES = tests/kube/composer.c

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# A Kubernetes cluster of real parts for tests, stories and the bench: Debian's etcd, and kube-apiserver, kube-controller-manager and kubectl
-# built from the Go module k8s.io/kubernetes. Source it (bash). Each cluster lives in a folder of its own, on loopback and on free ports, so
+# A Kubernetes cluster of real parts for tests, stories and the bench: Debian's etcd, and kube-apiserver, kube-controller-manager, kubectl and
+# kubeadm, built from the Go module k8s.io/kubernetes. Source it (bash). Each cluster lives in a folder of its own, on loopback and on free ports, so
 # that many run side by side.
 #
 #   kube_build                builds what isn't built yet, once for all checkouts; sets KUBE_BIN
@@ -40,7 +40,7 @@ kube_fail() { echo "kube: $*" >&2; return 1; }
 # Which build a folder of the cache holds: what is named and pinned in tests/kube/build, and how it was built.
 kube_words=(-trimpath -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=v$kube_version
     -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36")
-kube_programs=(kube-apiserver kube-controller-manager kubectl)
+kube_programs=(kube-apiserver kube-controller-manager kubectl kubeadm)
 kube_cache() { echo "${SEB_KUBERNETES_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/seb}/kubernetes-$kube_version"; }
 kube_key() { { (cd "$kube_lib/../kube/build" && cat go.mod go.sum tools.go) && echo "${kube_words[@]}"; } | sha256sum | head -c 12; }
 
