@@ -188,6 +188,8 @@ const struct attempt attempts_everywhere[] = {
     CREATE("a daemon set in kube-system", "/apis/apps/v1/namespaces/kube-system/daemonsets", WORKLOAD),
     CREATE("a replica set in kube-system", "/apis/apps/v1/namespaces/kube-system/replicasets", WORKLOAD),
     CREATE("a stateful set in kube-system", "/apis/apps/v1/namespaces/kube-system/statefulsets", SERVED),
+    CREATE("a controller revision in kube-system", "/apis/apps/v1/namespaces/kube-system/controllerrevisions",
+        "{" META ",\"revision\":1,\"data\":{}}"),
     CREATE("a replication controller in kube-system", IN_SYSTEM "replicationcontrollers", CONTROLLED),
     CREATE("a job in kube-system", "/apis/batch/v1/namespaces/kube-system/jobs", JOB),
     CREATE("a cron job in kube-system", "/apis/batch/v1/namespaces/kube-system/cronjobs", CRON),
