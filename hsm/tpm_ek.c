@@ -202,6 +202,9 @@ result tpm_ek_certificate(struct tpm *t, enum tpm_ek_kind kind, struct buf *out)
     TRY(r);
     r = read_index(t, index, &bytes);
     tpm_nv_close(t, index);
+    /* One that can't be read, or that is too large to be one, doesn't stand in the way of another EK. */
+    if (code_of(r) == E_tpm_refused || code_of(r) == E_too_long)
+        return fail(E_not_found);
     TRY(r);
     TRY(der_length(buf_span(&bytes), &n));
     return buf_put(out, span_part(buf_span(&bytes), 0, n));
