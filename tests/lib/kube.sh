@@ -21,7 +21,7 @@
 #
 # Variables: KUBE (the folder), KUBE_SERVER (https://localhost:PORT), KUBE_PORT, KUBE_CA (file), KUBE_AUDIT (the API server's audit log, level
 # Metadata), KUBE_WWW (a folder that is served), KUBE_ISSUER (where: https://localhost:PORT, same CA), KUBE_BREAK_GLASS (the group's name).
-# KUBE_CONTROLLERS=none starts no kube-controller-manager. KUBE_GO is the one go to build with, SEB_KUBERNETES_CACHE where to.
+# KUBE_CONTROLLERS=none starts no kube-controller-manager. KUBE_API_GODEBUG is the API server's GODEBUG. KUBE_GO is the one go to build with, SEB_KUBERNETES_CACHE where to.
 #
 # What is started dies with the shell that started it, even where that is killed; so start it from the test's own shell, not from a subshell, and
 # end with: trap kube_stop EXIT; trap 'exit 130' INT TERM
@@ -222,7 +222,7 @@ kube_api_start() { # [AUTHENTICATION AUTHORIZATION]
     local pki=$KUBE/pki files=(--authorization-mode=RBAC)
     [ $# = 0 ] || files=("--authentication-config=$1" "--authorization-config=$2")
     printf 'apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n' >"$KUBE/audit.yaml"
-    kube_spawn api "$KUBE_BIN/kube-apiserver" --etcd-servers="http://127.0.0.1:$KUBE_ETCD_PORT" --bind-address=127.0.0.1 \
+    GODEBUG=${KUBE_API_GODEBUG:-} kube_spawn api "$KUBE_BIN/kube-apiserver" --etcd-servers="http://127.0.0.1:$KUBE_ETCD_PORT" --bind-address=127.0.0.1 \
         --advertise-address=127.0.0.1 --secure-port="$KUBE_PORT" --endpoint-reconciler-type=none --enable-admission-plugins=NodeRestriction --service-cluster-ip-range=10.0.0.0/24 \
         --tls-cert-file="$pki/server.crt" --tls-private-key-file="$pki/server.key" --client-ca-file="$pki/ca.crt" \
         --requestheader-client-ca-file="$pki/front-ca.crt" --requestheader-allowed-names=front-proxy \
