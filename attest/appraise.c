@@ -3,8 +3,8 @@
 #include "attest/verdict.h"
 
 /* What a code weighs: a claim of the trustworthiness vector and its value (draft-ietf-rats-ar4si section 2.3.4). 99: a signature or
- * digest doesn't verify; 96 and 97: contraindicated, unknown; 32 and 33: a warning, unrecognized. docs/formats.md has the same
- * table. */
+ * digest doesn't verify; 96 and 97: contraindicated, unknown; 32 and 33: a warning, unrecognized. docs/attestation.md has the
+ * same table. */
 static const struct weight {
     enum seb_code code;
     enum ear_claim claim;

@@ -1,6 +1,6 @@
 /* The appraisal: a pure function from evidence, the documents that it names, what was asked, what is trusted and what was known
- * before to a verdict that names everything that was wrong, and to what is known from now on. No I/O, no clock. docs/formats.md,
- * "Attestation result", says what each code weighs. */
+ * before to a verdict that names everything that was wrong, and to what is known from now on. No I/O, no clock.
+ * docs/attestation.md, "Attestation result", says what each code weighs. */
 #ifndef SEB_ATTEST_APPRAISE_H
 #define SEB_ATTEST_APPRAISE_H
 
@@ -16,7 +16,7 @@ struct appraisal_documents {
     struct span cel; /* the broker's own event log, whole */
     struct span firmware; /* TCG binary log, whole */
     struct span ima; /* IMA's binary log from known.ima.offset on (from 0 where resetCount grew), as far as evidence's ima_length */
-    struct span approval; /* the approval file's text (docs/formats.md, "Approval") */
+    struct span approval; /* the approval file's text (docs/attestation.md, "Approval") */
     bool approval_is_stored; /* it is the JWS alone, of an export: a serving verifier never takes that */
 };
 /* Of the signed policy that the verifier holds and verified with the policy key. */

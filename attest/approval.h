@@ -1,5 +1,5 @@
-/* The policy authority's approval of one state of one TPM (docs/formats.md, "Approval"): a JWS that says what is approved, and the
- * raw signature that the TPM itself verifies. Pure. */
+/* The policy authority's approval of one state of one TPM (docs/attestation.md, "Approval"): a JWS that says what is approved, and
+ * the raw signature that the TPM itself verifies. Pure. */
 #ifndef SEB_ATTEST_APPROVAL_H
 #define SEB_ATTEST_APPROVAL_H
 

@@ -1,5 +1,5 @@
 /* The broker's own event log, in the JSON encoding of the TCG Canonical Event Log Format (version 1.0, sections 4 and 5): one
- * record a line, each in RFC 8785 form. docs/formats.md, "Event log". Pure.
+ * record a line, each in RFC 8785 form. docs/attestation.md, "Event log". Pure.
  *
  * What is measured, by name: sebd, seb-front, seb-core, seb-keeper, seb-runner (SHA-256 of the executable), configuration (SHA-256
  * of its RFC 8785 form), key.attestation, key.record, policy_authority (the key's RFC 7638 thumbprint). A name that was measured

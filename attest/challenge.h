@@ -1,4 +1,4 @@
-/* A verifier's challenge (docs/formats.md, "Challenge"): what the broker's chip works for at all. Pure. */
+/* A verifier's challenge (docs/attestation.md, "Challenge"): what the broker's chip works for at all. Pure. */
 #ifndef SEB_ATTEST_CHALLENGE_H
 #define SEB_ATTEST_CHALLENGE_H
 

@@ -1,4 +1,4 @@
-/* Enrolment: how an attestation key is bound to a TPM's EK, and the statement that says so (docs/formats.md, "Enrolment"). The
+/* Enrolment: how an attestation key is bound to a TPM's EK, and the statement that says so (docs/attestation.md, "Enrolment"). The
  * verifier asks (op enrol), checks, sends a credential (op activate) that only that TPM opens and only beside that key, and
  * compares what comes back. Pure: secrets, time and roots are arguments. */
 #ifndef SEB_ATTEST_ENROLMENT_H

@@ -1,5 +1,5 @@
-/* What an instance answers to a challenge (docs/formats.md, "Evidence"): a quote over the challenge's nonce and everything that it
- * stands on, as one JSON object in RFC 8785 form. It isn't signed: the quote is. Parsing only; nothing in it is believed before
+/* What an instance answers to a challenge (docs/attestation.md, "Evidence"): a quote over the challenge's nonce and everything that
+ * it stands on, as one JSON object in RFC 8785 form. It isn't signed: the quote is. Parsing only; nothing in it is believed before
  * appraise() has proved it. Pure. */
 #ifndef SEB_ATTEST_EVIDENCE_H
 #define SEB_ATTEST_EVIDENCE_H
@@ -27,7 +27,7 @@ struct evidence {
     struct digest cel, firmware; /* of the logs as they are */
     uint64_t ima_length; /* of the IMA log in bytes when the quote was made */
     struct digest policy; /* of the payload of the policy in force */
-    struct buf attest, signature, preimage; /* TPMS_ATTEST, ASN.1 DER, docs/formats.md "Challenge" */
+    struct buf attest, signature, preimage; /* TPMS_ATTEST, ASN.1 DER, docs/attestation.md "Challenge" */
     uint32_t pcr_mask; /* bit n: PCR n is in pcr[] */
     struct digest pcr[TPM_PCRS]; /* SHA-256 bank */
     struct evidence_key key[EVIDENCE_ROLES];

@@ -123,7 +123,7 @@ result tpm_key_proof(struct span evidence, const struct pubkey *ak, const struct
     return OK;
 }
 
-/* A token's statement of a key's attributes: its word, and the broker's, who tried to read the value (docs/formats.md). */
+/* A token's statement of a key's attributes: its word, and the broker's, who tried to read the value (docs/attestation.md). */
 static result attributes_check(const json_t *o)
 {
     static const struct {

@@ -1,5 +1,5 @@
 /* What proves that the keys of an instance are in its TPM (or HSM), and can do no more than they may. The evidence is what
- * hsm_evidence() gives; its JSON is in RFC 8785 form. Pure. docs/formats.md, "Evidence". */
+ * hsm_evidence() gives; its JSON is in RFC 8785 form. Pure. docs/attestation.md, "Evidence". */
 #ifndef SEB_ATTEST_KEY_PROOF_H
 #define SEB_ATTEST_KEY_PROOF_H
 

@@ -1,6 +1,6 @@
-/* A plan file: what `sebctl approve --plan` prints and `sab approve` reads (docs/formats.md, "Approval"). It comes from the machine
- * that is to be approved, and so it carries what its parts can be held to: the event log that gives PCR value and measurements, and
- * the attestation key that the policyRef is of. Pure. */
+/* A plan file: what `sebctl approve --plan` prints and `sab approve` reads (docs/attestation.md, "Approval"). It comes from the
+ * machine that is to be approved, and so it carries what its parts can be held to: the event log that gives PCR value and
+ * measurements, and the attestation key that the policyRef is of. Pure. */
 #ifndef SEB_ATTEST_PLAN_H
 #define SEB_ATTEST_PLAN_H
 

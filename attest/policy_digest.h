@@ -1,5 +1,5 @@
 /* What an approved policy is, as digests (TPM 2.0 Part 1, section 19.7; Part 3, section 23): computed by whoever approves, verifies
- * or audits, without a TPM. Pure. docs/formats.md, "Approval". */
+ * or audits, without a TPM. Pure. docs/attestation.md, "Approval". */
 #ifndef SEB_ATTEST_POLICY_DIGEST_H
 #define SEB_ATTEST_POLICY_DIGEST_H
 

@@ -1,5 +1,5 @@
-/* Reference values: what an instance's measurements may be, signed by the policy authority (docs/formats.md, "Reference values").
- * Parsing only: the signature is verified first. Pure. */
+/* Reference values: what an instance's measurements may be, signed by the policy authority (docs/attestation.md, "Reference
+ * values"). Parsing only: the signature is verified first. Pure. */
 #ifndef SEB_ATTEST_REFERENCE_H
 #define SEB_ATTEST_REFERENCE_H
 

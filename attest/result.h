@@ -1,5 +1,5 @@
 /* Attestation result: EAR (draft-ietf-rats-ear) as claims of a JWT, with an AR4SI trustworthiness vector (draft-ietf-rats-ar4si
- * section 2.3.4) and our own claims under the submodule's private member "seb". docs/formats.md, "Attestation result". Pure. */
+ * section 2.3.4) and our own claims under the submodule's private member "seb". docs/attestation.md, "Attestation result". Pure. */
 #ifndef SEB_ATTEST_RESULT_H
 #define SEB_ATTEST_RESULT_H
 

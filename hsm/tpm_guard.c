@@ -10,7 +10,7 @@
 #define SPKI_MAX 128
 #define OPERAND_SIZE 8 /* of a counter: Part 2, TPM_NT_COUNTER */
 
-/* docs/formats.md, "Approval": whoever computes a policy without a TPM names the key by the same public area. */
+/* docs/attestation.md, "Approval": whoever computes a policy without a TPM names the key by the same public area. */
 static result verifier_of(const struct pubkey *key, struct tpm_verifier *ret)
 {
     AUTO_BUF spki = BUF(SPKI_MAX), area = BUF(sizeof(TPMT_PUBLIC)), name = BUF(TPM_NAME_SIZE);

@@ -2,7 +2,7 @@
 
 #include "policy/rules.h"
 
-/* How far the verifier's clock may be ahead (docs/formats.md, "Attestation result"). */
+/* How far the verifier's clock may be ahead (docs/attestation.md, "Attestation result"). */
 #define RESULT_AHEAD_S 30
 
 /* Whatever the risk: there is no mutation that an unattested instance may do. */

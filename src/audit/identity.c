@@ -192,7 +192,7 @@ static bool follows_on(const struct audit *a, const struct rekey_entry *e)
            digest_equal(&e->old_kid[ROLE_RECORD], pubkey_thumbprint(d->key[ROLE_RECORD]));
 }
 
-/* docs/formats.md, "Rekey statement". */
+/* docs/attestation.md, "Rekey statement". */
 static bool names_keys(const json_t *o, const char *member, const struct digest kid[ROLES])
 {
     static const char *const names[ROLES + 1] = {

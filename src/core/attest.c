@@ -208,7 +208,7 @@ static result result_fits(struct core *c, unsigned verifier, const struct result
     return now_s() >= r->exp || r->iat > now_s() + RESULT_AHEAD_S ? fail(E_result_stale) : OK;
 }
 
-/* docs/formats.md, "Attestation result": the statement of an HSM's mint key takes the record key, and that takes a lease. */
+/* docs/attestation.md, "Attestation result": the statement of an HSM's mint key takes the record key, and that takes a lease. */
 static bool leases(const struct result_claims *r)
 {
     return r->status == EAR_AFFIRMING || (r->codes_n == 1 && r->codes[0] == E_key_not_stated);

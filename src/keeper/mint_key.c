@@ -168,7 +168,7 @@ result mint_key_unsealed(struct keeper *k)
     return OK;
 }
 
-/* The statement of a key in an HSM, by the record key (docs/formats.md, "Key statement"). */
+/* The statement of a key in an HSM, by the record key (docs/attestation.md, "Key statement"). */
 
 static result write_statement(const struct keeper *k, struct buf *out)
 {

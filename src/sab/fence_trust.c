@@ -5,7 +5,7 @@
 #include "sab/fence_trust.h"
 
 #define JWK_MAX 1024
-#define CLOCK_SLACK_S 30 /* docs/formats.md, "Attestation result" */
+#define CLOCK_SLACK_S 30 /* docs/attestation.md, "Attestation result" */
 
 static result jwk_read(const char *path, struct pubkey **ret)
 {

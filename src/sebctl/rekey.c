@@ -259,7 +259,7 @@ static result make_new_keys(struct rekey *k)
     return OK;
 }
 
-/* docs/formats.md, "Rekey statement": the old record key says which keys follow it, as long as it signs without a policy. */
+/* docs/attestation.md, "Rekey statement": the old record key says which keys follow it, as long as it signs without a policy. */
 
 static result put_keys(json_t *o, const char *member, struct pubkey *const key[KEYS])
 {

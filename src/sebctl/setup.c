@@ -77,7 +77,7 @@ uint32_t setup_handle(const struct config *c, unsigned which)
     return which == ATTESTATION ? c->handle_attestation : which == RECORD ? c->handle_record : c->handle_mint;
 }
 
-/* docs/formats.md, "Approval": what is approved is for this TPM and this log alone. */
+/* docs/attestation.md, "Approval": what is approved is for this TPM and this log alone. */
 static result open_guard(struct setup *s)
 {
     const struct config *c = s->config;

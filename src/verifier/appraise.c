@@ -180,7 +180,7 @@ static result logs_read(struct verifier_args *a, struct bundle *b)
     return b->ima.n ? OK : may_be_missing(file_in(folder, "ima", IMA_LOG_MAX, &b->ima));
 }
 
-/* docs/formats.md, "Bundle for offline appraisal". */
+/* docs/attestation.md, "Bundle for offline appraisal". */
 static result folder_read(struct bundle *b)
 {
     AUTO_BUF challenge = BUF(CHALLENGE_MAX);
