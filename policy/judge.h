@@ -12,6 +12,7 @@ struct target_facts {
     /* What the target's own file says of this contract as one scoped mutation: ok, operation_unsupported, resource_invalid,
      * precondition_missing … (src/target/target.h: a pure function that core and audit both call). */
     enum seb_code scope;
+    int64_t least_s; /* the shortest life that contract and policy may give its credentials (target_least_s) */
     bool secret; /* the body can't be fenced, since its values must not be told (target_secret) */
 };
 /* The attestation result that is held: verified, of the last challenge (src/core/attest.c), for this domain and instance. */

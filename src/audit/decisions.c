@@ -108,6 +108,7 @@ static void gather_target(struct question *q)
         return;
     q->target = (struct target_facts){ .kind = q->d->target_kind, .prefix = q->d->target_prefix };
     q->target.scope = target_scope(q->target.kind, q->target.prefix, &m);
+    q->target.least_s = target_least_s(q->target.kind);
     q->target.secret = target_secret(q->target.kind, &m);
     q->facts.target = &q->target;
 }

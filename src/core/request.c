@@ -63,6 +63,7 @@ struct facts work_facts(struct core *c, struct work *w, struct target_facts *roo
         struct target_mutation m = scope_mutation(&w->certificate.contract, NULL);
         *room = (struct target_facts){ .kind = w->target->kind, .prefix = w->target->prefix };
         room->scope = target_scope(room->kind, room->prefix, &m);
+        room->least_s = target_least_s(room->kind);
         room->secret = target_secret(room->kind, &m);
         f.target = room;
     }

@@ -111,6 +111,8 @@ static result hold_life(const struct question *q, int64_t iat, int64_t exp)
 {
     int64_t most = least(policy_credential_s(q->g->policy), q->certificate.contract.credential_s);
     int64_t now_s = q->now_ms / 1000;
+    if (q->entry->type == ENTRY_DECISION && q->target && most < q->target_facts.least_s)
+        return fail(E_credential_too_short);
     if (exp - iat > most || (q->entry->type == ENTRY_DECISION && exp > q->certificate.exp) || exp > q->attested.exp)
         return fail(E_credential_too_long);
     if (now_s < iat - CLOCK_SLACK_S || now_s >= exp || exp <= iat)
@@ -182,6 +184,7 @@ static void find_target(struct question *q)
         .kind = t->kind,
         .prefix = t->prefix,
         .scope = target_scope(t->kind, t->prefix, &q->mutation),
+        .least_s = target_least_s(t->kind),
         .secret = target_secret(t->kind, &q->mutation),
     };
     q->facts.target = &q->target_facts;

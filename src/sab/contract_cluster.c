@@ -21,8 +21,11 @@ static const char help[] =
     "  --pin, --field   what must still be so when the broker acts: the object's uid, its resourceVersion, the value at a JSON\n"
     "                   pointer (a Secret's as digest). Without any: its uid, and the present values of what changes\n"
     "  --type           the kind of patch that the body is; update and create take the whole object\n"
+    "  --credential-s   how long the credential may live, 5 to 60 seconds (10)\n"
     "  --dry-run        have the broker try the change first, --postconditions hold the result of that to the fields\n"
     "Exit codes: 0 done, 1 refused or failed, 2 the command line is wrong.\n";
+
+#define CREDENTIAL_LEAST_S 5 /* what the broker takes of a cluster (target_least_s) */
 
 struct order {
     struct kube_proposal proposal; /* as far as the command line says it */
@@ -262,7 +265,7 @@ static result option_take(struct order *o, int c, const char *value)
     case GRACE:
         return number_read(value, 0, 86400, &p->grace_s);
     case CREDENTIAL:
-        return number_read(value, 1, 60, &p->credential_s);
+        return number_read(value, CREDENTIAL_LEAST_S, 60, &p->credential_s);
     case FORCE:
         p->force = true;
         return OK;

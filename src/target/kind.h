@@ -19,6 +19,7 @@ struct target_kind {
     /* Of a kind that keeps bodies; else NULL, and false or 0. */
     bool keeps_body, audited; /* audited: the target keeps an audit log, in which a call is known by an id of ours */
     int64_t cache_s;
+    int64_t least_s; /* of every kind */
     bool (*secret)(const struct target_mutation *m);
     result (*rehearsal)(const char *url, char ret[TARGET_URL_MAX + 1]);
     result (*details)(enum call_use use, const struct target_mutation *m, struct buf *out);

@@ -184,6 +184,7 @@ const struct target_kind target_kubernetes = {
     .rejection = kubernetes_rejection,
     .keeps_body = true,
     .audited = true,
+    .least_s = 5,
     .cache_s = 10, /* k8s.io/apiserver: an authenticated token is cached for ten seconds, whatever its end */
     .secret = kubernetes_secret,
     .rehearsal = kubernetes_rehearsal,

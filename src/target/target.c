@@ -97,6 +97,12 @@ bool target_keeps_body(const char *kind)
     return k && k->keeps_body;
 }
 
+int64_t target_least_s(const char *kind)
+{
+    const struct target_kind *k = kind_named(kind);
+    return k ? k->least_s : 0;
+}
+
 int64_t target_cache_s(const char *kind)
 {
     const struct target_kind *k = kind_named(kind);

@@ -67,6 +67,8 @@ MUST_USE result target_claims(
 /* What the call is known by in the target's own audit log: the leaf's text, or "" where the kind has none. */
 void target_audit_id(const char *kind, const struct digest *leaf, char ret[DIGEST_TEXT + 1]);
 bool target_keeps_body(const char *kind); /* an answer's body is wanted, not its digest alone */
+/* The fewest seconds that contract and policy may give a credential; what is left of certificate and attestation can be less. */
+int64_t target_least_s(const char *kind);
 int64_t target_cache_s(const char *kind); /* how long after its end a credential may still be accepted */
 bool target_secret(const char *kind, const struct target_mutation *m); /* the body's values must not be told, so it isn't fenced */
 

@@ -163,6 +163,7 @@ static const struct {
     { "an operation of HTTP", E_not_admissible, "operation", "\"PUT\"", NULL },
     { "no precondition", E_precondition_missing, "preconditions", "{}", NULL },
     { "fields that don't fit", E_fields_too_long, "parameters.fields", NULL, NULL },
+    { "a credential of four seconds", E_credential_too_short, "constraints", "{\"credential_s\":4}", NULL },
     { "a Secret that the policy refuses", E_secret_unfenced, "", secret, NULL },
 };
 

@@ -139,7 +139,7 @@ static void contract_for(const char *name)
     must_ok(buf_u8(&text, 0), "parameters");
     json_object_set_new(contract, "parameters", o->deletes ? json_object() : json_from((const char *)text.p));
     json_object_set_new(contract, "preconditions", json_from("{\"fields\":[{\"pointer\":\"/data/a\",\"value\":\"1\"}]}"));
-    json_object_set_new(contract, "constraints", json_from("{\"credential_s\":1}"));
+    json_object_set_new(contract, "constraints", json_from("{\"credential_s\":5}"));
 }
 
 static enum seb_code submit(const char *name, int64_t wait_ms)

@@ -332,6 +332,7 @@ struct entry aw_decision(struct audit_world *w, const struct aw_change *c, uint6
     struct entry e = { .type = ENTRY_DECISION, .time = w->now_ms };
     struct decision_entry *d = &e.decision;
     target.scope = target_scope(target.kind, target.prefix, &m);
+    target.least_s = target_least_s(target.kind);
     target.secret = target_secret(target.kind, &m);
     *d = (struct decision_entry){ .agent = *pubkey_thumbprint(c->certificate.agent),
         .request = c->request.digest,

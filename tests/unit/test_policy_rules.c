@@ -99,6 +99,10 @@ FACTS(no_target, w->facts.target = NULL)
 FACTS(unsupported, w->target.scope = E_operation_unsupported)
 FACTS(invalid, w->target.scope = E_resource_invalid)
 FACTS(unconditional, w->target.scope = E_precondition_missing)
+FACTS(wants_five_s, w->target.least_s = 5)
+DOCUMENTS(contract_of_four_s, edit(w->certificate_json, "contract.constraints.credential_s", "4"))
+DOCUMENTS(policy_of_four_s, edit(w->policy_json, "credential_s", "4"))
+DOCUMENTS(of_five_s, edit(w->certificate_json, "contract.constraints.credential_s", "5"); edit(w->policy_json, "credential_s", "5"))
 /* attest */
 FACTS(unattested, w->facts.attested = NULL)
 FACTS(result_over, w->attested.exp = NOW_S)
@@ -181,6 +185,8 @@ static const struct refused refused[] = {
     { "an operation that the target doesn't do", NULL, unsupported, "scope", E_operation_unsupported },
     { "a resource that the target doesn't have", NULL, invalid, "scope", E_resource_invalid },
     { "no precondition", NULL, unconditional, "scope", E_precondition_missing },
+    { "a contract of fewer seconds than the target wants", contract_of_four_s, wants_five_s, "scope", E_credential_too_short },
+    { "a policy of fewer", policy_of_four_s, wants_five_s, "scope", E_credential_too_short },
     { "no result", NULL, unattested, "attest", E_attestation_missing },
     { "no result at the lowest risk", at_l0, unattested, "attest", E_attestation_missing },
     { "no result at L2", at_l2, unattested, "attest", E_attestation_missing },
@@ -295,6 +301,7 @@ static const struct refused taken[] = {
     { "the result's last second", NULL, last_second_of_the_result, NULL, E_ok },
     { "a result 30 s ahead", NULL, result_30_ahead, NULL, E_ok },
     { "a certificate of the very second of an unclean start", NULL, issued_at_the_restart, NULL, E_ok },
+    { "just the seconds that the target wants", of_five_s, wants_five_s, NULL, E_ok },
     { "by content", by_content, NULL, NULL, E_ok },
 };
 

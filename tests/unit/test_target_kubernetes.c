@@ -565,6 +565,7 @@ static void test_meanings(struct checks *c)
     check_code(c, target_read_meaning("kubernetes", 403, &exists), E_read_failed, "it can't be told");
     check_code(c, target_read_meaning("kubernetes", 410, &exists), E_read_failed, "410 is about versions");
     check_that(c, target_keeps_body("kubernetes") && target_cache_s("kubernetes") == 10, "bodies are kept, credentials cached");
+    check_that(c, target_least_s("kubernetes") == 5 && target_least_s("http") <= 1, "for five seconds or more");
     struct digest leaf = sha256(span_text("leaf"));
     char id[DIGEST_TEXT + 1], want[DIGEST_TEXT + 1];
     target_audit_id("kubernetes", &leaf, id);
