@@ -174,7 +174,7 @@ fence_allow() {
 }
 
 # HAProxy hands its used ids to the next process only once it has been up for 5 seconds itself.
-fence_hands_over() { echo 'show peers' | socat -t2 - "UNIX-CONNECT:$1/fence/haproxy.sock" | grep -q 'id=seb .*flags=0x[0-9a-f]*3 '; }
+fence_hands_over() { echo 'show peers' | socat -t2 - "UNIX-CONNECT:$1/fence/haproxy.sock" | grep 'id=seb .*flags=0x[0-9a-f]*3 ' >/dev/null; }
 
 fence_reload() {
     local dir before; dir=$(cd "$1" && pwd) && fence_load "$dir" || return 1
