@@ -19,6 +19,8 @@ MUST_USE result hasher_new(struct hasher **ret);
 void hasher_free(struct hasher *h); /* accepts NULL */
 void hasher_put(struct hasher *h, struct span s);
 struct digest hasher_end(struct hasher *h); /* and begins anew */
+/* Of an open executable, as it is measured wherever it is: all of a regular file that isn't empty. io. */
+MUST_USE result digest_program(int fd, struct digest *ret);
 bool digest_equal(const struct digest *a, const struct digest *b);
 bool digest_is_zero(const struct digest *d);
 /* Base64url text with NUL, into text of at least DIGEST_TEXT + 1 bytes, which it returns. */

@@ -1,14 +1,17 @@
 #include "config.h"
 
-#include "base/bytes.h"
+#include "base/digest.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define PROGRAM_MAX (1024L * 1024 * 1024)
 
 static void close_pointer(int *fd)
 {
@@ -51,6 +54,21 @@ result file_read(const char *path, size_t max, struct buf *out)
     if (!is_ok(r))
         out->n = before;
     return r;
+}
+
+result digest_program(int fd, struct digest *ret)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return fail_errno();
+    if (!S_ISREG(st.st_mode) || st.st_size <= 0 || st.st_size > PROGRAM_MAX)
+        return fail_foreign(E_io, FOREIGN_ERRNO, ENOEXEC);
+    void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (p == MAP_FAILED)
+        return fail_errno();
+    *ret = sha256((struct span){ p, (size_t)st.st_size });
+    munmap(p, (size_t)st.st_size);
+    return OK;
 }
 
 static result write_all(int fd, struct span s)

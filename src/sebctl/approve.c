@@ -6,34 +6,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "attest/plan.h"
 
 #define EVENT_LOG "events.cel" /* in state_dir */
 #define ATTESTATION 0 /* instance_roles */
-#define PROGRAM_MAX (1024L * 1024 * 1024)
 
 static result fail_errno(void)
 {
     return fail_foreign(E_io, FOREIGN_ERRNO, (uint32_t)errno);
-}
-
-static result measure_open(int fd, struct digest *ret)
-{
-    struct stat st;
-    if (fstat(fd, &st) != 0)
-        return fail_errno();
-    if (!S_ISREG(st.st_mode) || st.st_size <= 0 || st.st_size > PROGRAM_MAX)
-        return fail_foreign(E_io, FOREIGN_ERRNO, ENOEXEC);
-    void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (p == MAP_FAILED)
-        return fail_errno();
-    *ret = sha256((struct span){ p, (size_t)st.st_size });
-    munmap(p, (size_t)st.st_size);
-    return OK;
 }
 
 /* As the supervisor measures it when it starts. */
@@ -41,7 +23,7 @@ static result measure_file(struct sebctl_args *a, const char *path, const char *
 {
     struct digest d;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    result r = fd < 0 ? fail_errno() : measure_open(fd, &d);
+    result r = fd < 0 ? fail_errno() : digest_program(fd, &d);
     if (fd >= 0)
         close(fd);
     if (!is_ok(r)) {

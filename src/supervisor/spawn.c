@@ -10,13 +10,11 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
 
 #define SNDBUF_BYTES (4 * 1024 * 1024)
-#define PROGRAM_MAX (1024L * 1024 * 1024)
 #define ENVIRONMENT_MAX 256
 
 /* Who holds which end of which pair, as which descriptor. */
@@ -56,27 +54,12 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
-/* Of the open file, whatever its name leads to later: the same descriptor is executed. */
-static result measure(int fd, struct digest *ret)
-{
-    struct stat st;
-    if (fstat(fd, &st) != 0)
-        return fail_errno();
-    if (!S_ISREG(st.st_mode) || st.st_size <= 0 || st.st_size > PROGRAM_MAX)
-        return fail_foreign(E_io, FOREIGN_ERRNO, ENOEXEC);
-    void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (p == MAP_FAILED)
-        return fail_errno();
-    *ret = sha256((struct span){ p, (size_t)st.st_size });
-    munmap(p, (size_t)st.st_size);
-    return OK;
-}
-
+/* The open file is measured, whatever its name leads to later: the same descriptor is executed. */
 static result open_measured(const char *path, const char *name, int *ret_fd, struct digest *ret)
 {
     AUTO_BUF hex = BUF(DIGEST_SIZE * 2 + 1);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    result r = fd < 0 ? fail_errno() : measure(fd, ret);
+    result r = fd < 0 ? fail_errno() : digest_program(fd, ret);
     if (!is_ok(r)) {
         log_result(LOG_ERROR, path, r);
         close_fd(&fd);

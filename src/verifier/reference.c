@@ -8,30 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#define PROGRAM_MAX (1024L * 1024 * 1024)
 
 static result fail_errno(void)
 {
     return fail_foreign(E_io, FOREIGN_ERRNO, (uint32_t)errno);
-}
-
-static result measure_fd(int fd, struct digest *ret)
-{
-    struct stat st;
-    if (fstat(fd, &st) != 0)
-        return fail_errno();
-    if (!S_ISREG(st.st_mode) || st.st_size <= 0 || st.st_size > PROGRAM_MAX)
-        return fail_foreign(E_io, FOREIGN_ERRNO, ENOEXEC);
-    void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (p == MAP_FAILED)
-        return fail_errno();
-    *ret = sha256((struct span){ p, (size_t)st.st_size });
-    munmap(p, (size_t)st.st_size);
-    return OK;
 }
 
 /* As the supervisor does before it starts them. */
@@ -40,7 +21,7 @@ static result measure(const char *path, struct digest *ret)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return fail_errno();
-    result r = measure_fd(fd, ret);
+    result r = digest_program(fd, ret);
     close(fd);
     return r;
 }

@@ -4,12 +4,14 @@
 #include "tests/unit/check.h"
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "base/secret.h"
 #include "base/worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +71,29 @@ static void files(struct checks *c, const char *folder)
     check_code(c, file_write(none, span_text("x"), 0600, true), E_io, "a folder that isn't there is io");
     unlink(path);
     check_that(c, rmdir(folder) == 0, "nothing is left beside the file");
+}
+
+static enum seb_code measured(const char *path, struct digest *ret)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    result r = digest_program(fd, ret);
+    if (fd >= 0)
+        close(fd);
+    return code_of(r);
+}
+
+static void programs(struct checks *c)
+{
+    char path[] = "/tmp/seb-test-program.XXXXXX";
+    const struct digest want = sha256(span_text("content"));
+    struct digest d = { { 0 } };
+    int fd = mkstemp(path);
+    check_that(c, fd >= 0 && measured(path, &d) == E_io, "an empty file is no program");
+    check_that(c, write(fd, "content", 7) == 7 && measured(path, &d) == E_ok && digest_equal(&d, &want), "a program is measured");
+    check_that(c, measured("/tmp", &d) == E_io && measured("/dev/null", &d) == E_io, "a folder and a device are none");
+    check_that(c, measured("/tmp/seb-test-program", &d) == E_io, "nor is what can't be opened");
+    close(fd);
+    unlink(path);
 }
 
 static void secrets(struct checks *c)
@@ -157,6 +182,7 @@ int main(void)
     char folder[] = "/tmp/seb-base-XXXXXX";
     results(&c);
     quotes(&c);
+    programs(&c);
     check_that(&c, mkdtemp(folder) != NULL, "a folder for files");
     files(&c, folder);
     secrets(&c);
